@@ -1,0 +1,72 @@
+"""Pilot-Quantum: pilots, tasks and devices. The door of the package; everything else is internal.
+
+Importing it loads no engine and no quantum library. A first session::
+
+    from pilot_quantum import PilotDescription, PilotManager
+
+    with PilotManager() as manager:
+        manager.submit_pilot(PilotDescription(engine="processes", cores_per_node=2))
+        tasks = manager.submit_tasks(abs, range(-100, 0))
+        print(sum(task.result() for task in tasks))
+"""
+
+from . import engines, launchers
+from .descriptions import DeviceRequest, PilotDescription, Resources, Retries, TaskDescription
+from .errors import (
+    InvalidDescription,
+    ManagerClosed,
+    ParentFailed,
+    PilotFailed,
+    PilotQuantumError,
+    RemoteError,
+    RemoteTraceback,
+    RunTimeLimit,
+    TaskError,
+    TaskTimeout,
+    UnsatisfiableRequest,
+    WorkerLost,
+)
+from .manager import PilotManager
+from .pilot import Pilot
+from .policies import Choice, FastestFirst, LeastLoaded, PilotLoad, Policy, RoundRobin
+from .runtime import PilotView, Runtime
+from .states import PilotState, TaskState
+from .task import Task
+from .trace import TaskTrace, summarize
+
+__all__ = [
+    "Choice",
+    "DeviceRequest",
+    "FastestFirst",
+    "InvalidDescription",
+    "LeastLoaded",
+    "ManagerClosed",
+    "ParentFailed",
+    "Pilot",
+    "PilotDescription",
+    "PilotFailed",
+    "PilotLoad",
+    "PilotManager",
+    "PilotQuantumError",
+    "PilotState",
+    "PilotView",
+    "Policy",
+    "RemoteError",
+    "RemoteTraceback",
+    "Resources",
+    "Retries",
+    "RoundRobin",
+    "RunTimeLimit",
+    "Runtime",
+    "Task",
+    "TaskDescription",
+    "TaskError",
+    "TaskState",
+    "TaskTimeout",
+    "TaskTrace",
+    "UnsatisfiableRequest",
+    "WorkerLost",
+    "engines",
+    "launchers",
+    "summarize",
+]

@@ -1,0 +1,176 @@
+"""Late binding: which waiting tasks go to which worker, and when.
+
+Tasks stay in their lanes until a worker has a free place. Only the scheduler's thread binds; any thread may append to a
+lane and call `Binder.enqueue`.
+"""
+
+from __future__ import annotations
+
+import pickle
+import time
+from collections import deque
+from collections.abc import Callable, Iterable
+from typing import NamedTuple
+
+from ._lanes import HAND_BACK_S, Lane
+from ._message import Message
+from .pilot import Pilot, Worker
+from .policies import PilotLoad, Policy
+from .states import PilotState
+from .task import Task, claim
+
+KNOWN_FUNCTIONS = 1024
+"""A worker forgets all its functions when it would have to keep more."""
+
+
+class _Place(NamedTuple):
+    worker: Worker
+    reason: str
+
+
+class Binder:
+    """The lanes that have tasks, and the rule by which messages leave them.
+
+    Parameters
+    ----------
+    policy
+        Chooses among pilots.
+    pilots
+        The manager's pilots by name; kept up to date by the scheduler.
+    wake
+        Makes the scheduler call `dispatch` soon.
+    sent
+        Called after each message is sent.
+    """
+
+    def __init__(
+        self,
+        policy: Policy,
+        pilots: dict[str, Pilot],
+        *,
+        wake: Callable[[], None],
+        sent: Callable[[Worker, Message, Lane], None],
+    ) -> None:
+        self.lanes: list[Lane] = []
+        self._policy = policy
+        self._pilots = pilots
+        self._wake = wake
+        self._sent = sent
+        self._activated: deque[Lane] = deque()
+        self._decisions = 0
+
+    def enqueue(self, lane: Lane) -> None:
+        """Note that tasks were appended to a lane; from any thread."""
+        if not lane.active:
+            lane.active = True
+            self._activated.append(lane)
+            self._wake()
+
+    def dispatch(self) -> bool:
+        """Send messages until no lane has a task that any pilot could take now.
+
+        Returns
+        -------
+        bool
+            Whether the scheduler may wait for the next event: False if tasks came in meanwhile.
+        """
+        self.absorb()
+        blocked: set[int] = set()
+        while len(blocked) < len(self.lanes):
+            lane = min((lane for lane in self.lanes if id(lane) not in blocked), key=lambda lane: lane.order)
+            place = self._choose(lane)
+            if place is None:
+                blocked.add(id(lane))
+                continue
+            self._send(lane, place)
+            if not len(lane):
+                self.deactivate(lane)
+        return not self._activated
+
+    def give_back(self, tasks: Iterable[Task]) -> None:
+        """Queue tasks again, before all others, that were dispatched and have not run."""
+        for task in reversed(list(tasks)):
+            task.requeue()
+            if not task.done():
+                task.lane.queue.appendleft(task)
+                self.enqueue(task.lane)
+
+    def try_again(self, task: Task) -> None:
+        """Queue a task for another attempt, alone in its message."""
+        task.requeue()
+        if not task.done():
+            task.lane.again.append(task)
+            self.enqueue(task.lane)
+
+    def absorb(self) -> None:
+        """Take newly activated lanes into `lanes`."""
+        while self._activated:
+            lane = self._activated.popleft()
+            if lane in self.lanes:
+                continue
+            if len(lane):
+                self.lanes.append(lane)
+            else:
+                self._rest(lane)
+
+    def deactivate(self, lane: Lane) -> None:
+        """Drop a lane that has run empty."""
+        self.lanes.remove(lane)
+        self._rest(lane)
+
+    def _rest(self, lane: Lane) -> None:
+        lane.active = False
+        if len(lane):  # another thread appended before it could see that the lane is no longer active
+            self.enqueue(lane)
+
+    def _choose(self, lane: Lane) -> _Place | None:
+        now = time.monotonic()
+        wanted = lane.spec.pilots
+        places: dict[str, Worker] = {}
+        for name, pilot in self._pilots.items():
+            if pilot.state is PilotState.RUNNING and (wanted is None or name in wanted):
+                worker = None if pilot._unfit(lane) else pilot._place_for(lane, now)
+                if worker is not None:
+                    places[name] = worker
+        if not places:
+            return None
+        self._decisions += 1
+        if len(places) == 1:
+            return _Place(next(iter(places.values())), "the only pilot with a free place")
+        loads = [_load(self._pilots[name], lane) for name in places]
+        choice = self._policy.choose(lane.spec.resources, loads, self._decisions)
+        return _Place(places[choice.pilot], choice.reason)
+
+    def _send(self, lane: Lane, place: _Place) -> None:
+        worker, pilot = place.worker, place.worker.pilot
+        tasks, estimate_s = lane.take(len(pilot._workers))
+        tasks = claim(tasks)
+        if not tasks:  # all were cancelled while they waited
+            return
+        message = Message(tasks, worker, estimate_s=estimate_s, reason=place.reason, now=time.monotonic())
+        if not worker.inflight:
+            pilot._occupy(worker, lane.spec.resources)
+        worker.inflight.append(message)
+        payload = _payload(worker, lane, tasks)
+        message.sent_s = time.monotonic()
+        pilot._engine.send(worker.index, payload)
+        self._sent(worker, message, lane)
+
+
+def _payload(worker: Worker, lane: Lane, tasks: list[Task]) -> bytes:
+    number = lane.function.number
+    new: list[tuple[int, bytes]] = []
+    forget = len(worker.known) >= KNOWN_FUNCTIONS
+    if forget:
+        worker.known.clear()
+    if number not in worker.known:
+        worker.known.add(number)
+        new.append((number, lane.function.blob))
+    return pickle.dumps((forget, new, number, [task.call for task in tasks], HAND_BACK_S), 5)
+
+
+def _load(pilot: Pilot, lane: Lane) -> PilotLoad:
+    workers = [worker for worker in pilot._workers if worker.ready]
+    idle = sum(not worker.inflight for worker in workers)
+    backlog = sum(message.estimate_s for worker in workers for message in worker.inflight) / len(workers)
+    return PilotLoad(pilot.name, len(workers), idle, pilot._rates.get(lane.function.number), backlog)

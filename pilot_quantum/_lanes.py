@@ -1,0 +1,161 @@
+"""Lanes: the manager's waiting tasks, those that are alike in one queue.
+
+Two tasks are alike if they have the same function and the same needs. Choosing among lanes instead of tasks makes a
+binding decision cost the same for ten tasks as for a million, and a message always holds tasks of one lane.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from .descriptions import DEFAULT_RETRIES, ONE_CPU, Resources, Retries
+from .task import Task
+from .worker import dumps
+
+TARGET_S = 0.015
+"""Work a message aims for, in seconds: long against a dispatch, short against a person."""
+FLOOR_S = 0.001
+"""Least work worth a message of its own when the queue gets short."""
+HAND_BACK_S = 0.05
+"""After this long a worker returns the tasks of a message that it has not started."""
+MAX_TASKS = 4096
+"""Most tasks in one message."""
+GROWTH = 8
+"""A message holds at most this many times the tasks of its function observed so far."""
+MAX_BYTES = 100_000
+"""Most bytes of arguments in one message: above this, copying costs more than packing saves."""
+
+
+class TaskFunction:
+    """A function as workers know it, and what was learned about it.
+
+    Attributes
+    ----------
+    number
+        Identity on the wire.
+    mean_s
+        Moving average of its run time on a worker, in seconds; None before the first observation.
+    seen
+        Tasks observed so far.
+    """
+
+    __slots__ = ("_blob", "function", "mean_s", "name", "number", "seen")
+    _numbers = itertools.count()
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        self.function = function
+        self.number = next(self._numbers)
+        self.name = getattr(function, "__name__", type(function).__name__)
+        self.mean_s: float | None = None
+        self.seen = 0
+        self._blob = dumps(function)
+
+    @property
+    def blob(self) -> bytes:
+        """The pickled function."""
+        return self._blob
+
+    def learn(self, tasks: int, seconds: float) -> None:
+        """Take in that ``tasks`` tasks took ``seconds`` in all on one worker."""
+        mean = seconds / tasks
+        self.mean_s = mean if self.mean_s is None else 0.7 * self.mean_s + 0.3 * mean
+        self.seen += tasks
+
+
+@dataclass(frozen=True, slots=True)
+class LaneSpec:
+    """What the tasks of a lane have in common besides their function; fields as in `TaskDescription`."""
+
+    resources: Resources = ONE_CPU
+    pilots: tuple[str, ...] | None = None
+    priority: int = 0
+    timeout_s: float | None = None
+    estimate_s: float | None = None
+    retries: Retries = DEFAULT_RETRIES
+    name: str = ""
+
+
+class Lane:
+    """A queue of alike tasks. Any thread appends; only the scheduler's thread takes.
+
+    Attributes
+    ----------
+    queue
+        Tasks that have not been tried, oldest first.
+    again
+        Tasks to be tried again, alone in their message, before the others.
+    active
+        Whether the scheduler knows that the lane has tasks.
+    checked
+        Version of the manager's set of pilots for which the lane was found satisfiable.
+    """
+
+    __slots__ = ("active", "again", "checked", "function", "queue", "spec")
+
+    def __init__(self, function: TaskFunction, spec: LaneSpec) -> None:
+        self.function = function
+        self.spec = spec
+        self.queue: deque[Task] = deque()
+        self.again: deque[Task] = deque()
+        self.active = False
+        self.checked = -1
+
+    def __len__(self) -> int:
+        return len(self.queue) + len(self.again)
+
+    @property
+    def order(self) -> tuple[int, int]:
+        """Sort key among lanes: higher priority first, then the oldest head."""
+        head = self.again[0] if self.again else self.queue[0]
+        return -self.spec.priority, head.number
+
+    @property
+    def expected_s(self) -> float | None:
+        """Expected run time of one task, in seconds; None if nothing is known."""
+        return self.spec.estimate_s if self.function.mean_s is None else self.function.mean_s
+
+    @property
+    def alone(self) -> bool:
+        """Whether each task needs a message, and an idle worker, of its own."""
+        return self.spec.timeout_s is not None or self.spec.resources.ranks > 0
+
+    def take(self, workers: int) -> tuple[list[Task], float]:
+        """Take the tasks of the next message and their expected run time, in seconds.
+
+        Parameters
+        ----------
+        workers
+            Workers that share this lane's tasks: the fewer tasks are left for each, the smaller the message.
+        """
+        expected = self.expected_s
+        if self.again:
+            return [self.again.popleft()], expected or TARGET_S
+        if self.alone or expected is None:
+            return [self.queue.popleft()], expected or TARGET_S
+        count = self._message_size(expected, workers)
+        tasks: list[Task] = []
+        size = 0
+        while len(tasks) < count and self.queue:
+            call = self.queue[0].call
+            size += len(call) if type(call) is bytes else 0
+            if tasks and size > MAX_BYTES:
+                break
+            tasks.append(self.queue.popleft())
+        return tasks, expected * len(tasks)
+
+    def _message_size(self, expected_s: float, workers: int) -> int:
+        mean = max(expected_s, 1e-7)
+        share = max(1, len(self.queue) // (2 * workers))
+        wanted = min(TARGET_S / mean, max(share, FLOOR_S / mean))
+        return max(1, min(int(wanted), MAX_TASKS, GROWTH * max(1, self.function.seen)))
+
+
+def pack_call(args: tuple[Any, ...], kwargs: dict[str, Any], scalars: frozenset[type]) -> Any:
+    """Capture arguments now, so that later changes by the caller do not reach the task."""
+    if not kwargs and all(type(value) in scalars for value in args):
+        return args
+    return dumps((args, kwargs))

@@ -1,0 +1,217 @@
+"""What a user asks for: resources, tasks and pilots as frozen values.
+
+Driver side; no disk, no network, no clock. The classes are standard dataclasses, so that
+``import pilot_quantum`` stays light; the harness validates the same classes with pydantic when
+they come from a file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any
+
+from .errors import InvalidDescription
+
+_EMPTY: Mapping[str, Any] = MappingProxyType({})
+
+
+def _require(condition: bool, what: str, value: object, rule: str) -> None:
+    if not condition:
+        raise InvalidDescription(f"{what} = {value!r}: {rule}")
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceRequest:
+    """What a task needs of a quantum device, instead of a backend object.
+
+    Attributes
+    ----------
+    name
+        Device name; None means any device that fits.
+    min_qubits
+        Smallest acceptable number of qubits.
+    shots
+        Shots the task will ask for; 0 means exact values.
+    """
+
+    name: str | None = None
+    min_qubits: int = 0
+    shots: int = 0
+
+    def __post_init__(self) -> None:
+        _require(self.min_qubits >= 0, "min_qubits", self.min_qubits, "must be 0 or more")
+        _require(self.shots >= 0, "shots", self.shots, "must be 0 (exact) or more")
+
+
+@dataclass(frozen=True, slots=True)
+class Resources:
+    """What one task occupies while it runs.
+
+    Attributes
+    ----------
+    cpus
+        Cores. The worker keeps numerical libraries at one thread; a task with more cores
+        starts its own threads.
+    gpus
+        GPUs, in fractions for shared ones (0.5 = two tasks on one GPU).
+    memory
+        Bytes of main memory; 0 means not stated.
+    ranks
+        0: an ordinary task. R >= 1: a gang of R processes that start and end together; the
+        function receives ``ranks=`` (rank, size, local_rank, coordinator, deadline), and
+        ``cpus``, ``gpus`` and ``memory`` are per rank.
+    gpus_per_rank
+        GPUs bound to each rank of a gang.
+    device
+        A quantum device to run circuits on; None means none.
+    """
+
+    cpus: int = 1
+    gpus: float = 0.0
+    memory: int = 0
+    ranks: int = 0
+    gpus_per_rank: float = 0.0
+    device: DeviceRequest | None = None
+
+    def __post_init__(self) -> None:
+        _require(self.cpus >= 1, "cpus", self.cpus, "must be 1 or more")
+        _require(self.gpus >= 0, "gpus", self.gpus, "must be 0 or more")
+        _require(self.memory >= 0, "memory", self.memory, "must be 0 (not stated) or a number of bytes")
+        _require(self.ranks >= 0, "ranks", self.ranks, "must be 0 (not a gang) or more")
+        _require(self.gpus_per_rank >= 0, "gpus_per_rank", self.gpus_per_rank, "must be 0 or more")
+        gang = self.ranks > 0 or self.gpus_per_rank == 0
+        _require(gang, "gpus_per_rank", self.gpus_per_rank, "needs ranks >= 1")
+
+
+@dataclass(frozen=True, slots=True)
+class Retries:
+    """How often a task is started again.
+
+    Attributes
+    ----------
+    lost_worker
+        Further attempts after the worker died under the task. With the default of 2, a task
+        that kills its worker three times has failed.
+    exceptions
+        Further attempts after the task raised one of ``on``.
+    on
+        Exception types that are worth another attempt; empty means none.
+    backoff_s
+        Wait before the second attempt, in seconds, doubled for each further one.
+    """
+
+    lost_worker: int = 2
+    exceptions: int = 0
+    on: tuple[type[BaseException], ...] = ()
+    backoff_s: float = 0.0
+
+    def __post_init__(self) -> None:
+        _require(self.lost_worker >= 0, "lost_worker", self.lost_worker, "must be 0 or more")
+        _require(self.exceptions >= 0, "exceptions", self.exceptions, "must be 0 or more")
+        _require(self.backoff_s >= 0, "backoff_s", self.backoff_s, "must be 0 or more seconds")
+        _require(not self.exceptions or bool(self.on), "on", self.on, "name the exception types to retry on")
+
+
+ONE_CPU = Resources()
+NO_RETRY = Retries(lost_worker=0)
+DEFAULT_RETRIES = Retries()
+
+
+@dataclass(frozen=True, slots=True)
+class TaskDescription:
+    """A function with its arguments and what it needs to run.
+
+    Attributes
+    ----------
+    function
+        Called on a worker as ``function(*args, **kwargs)``. A function of an importable module
+        travels by name, any other (lambda, closure, notebook cell) by value.
+    args, kwargs
+        Arguments, captured when the task is submitted. A `Task` among the positional arguments is
+        a parent: this task starts when it is done and receives its result.
+    resources
+        What the task occupies while it runs.
+    pilot
+        A pilot name, several names (the manager chooses among them), or None for any pilot.
+    name
+        Label in traces; empty means the function's name.
+    priority
+        Higher starts first; equal priorities start in order of submission.
+    timeout_s
+        Longest run time in seconds, counted from the start on the worker; the worker is stopped when
+        it is exceeded. None means no limit.
+    estimate_s
+        Expected run time in seconds; None means learned from earlier tasks of the same function.
+    retries
+        How often the task is started again, and after what.
+    after
+        Further parents, whose results are not arguments.
+    """
+
+    function: Callable[..., Any]
+    args: tuple[Any, ...] = ()
+    kwargs: Mapping[str, Any] = field(default_factory=lambda: _EMPTY)
+    resources: Resources = ONE_CPU
+    pilot: str | Sequence[str] | None = None
+    name: str = ""
+    priority: int = 0
+    timeout_s: float | None = None
+    estimate_s: float | None = None
+    retries: Retries = DEFAULT_RETRIES
+    after: tuple[Any, ...] = ()
+
+    def __post_init__(self) -> None:
+        _require(callable(self.function), "function", self.function, "must be callable")
+        _require(self.timeout_s is None or self.timeout_s > 0, "timeout_s", self.timeout_s, "must be positive")
+        _require(self.estimate_s is None or self.estimate_s >= 0, "estimate_s", self.estimate_s, "must be >= 0")
+
+
+@dataclass(frozen=True, slots=True)
+class PilotDescription:
+    """Resources wanted for a pilot, and how tasks run inside it.
+
+    Attributes
+    ----------
+    name
+        Unique within a manager; empty means that the manager numbers it (``pilot-0``).
+    engine
+        How tasks run: a name of `pilot_quantum.engines.names()`.
+    launcher
+        How the resources are obtained: a name of `pilot_quantum.launchers.names()`.
+    nodes
+        Number of nodes.
+    cores_per_node
+        Cores, one worker each; None means all that this process may use.
+    gpus_per_node
+        GPUs; None means all that are present.
+    memory_per_node
+        Bytes of main memory; None means what the node has available.
+    walltime_s
+        The pilot ends after this many seconds; None means that it lives until it is released.
+    pool
+        Pilots of one campaign that share a pool name are held together; None means alone.
+    engine_options, launcher_options
+        Options of that engine or launcher; unknown ones are refused when the pilot is submitted.
+    """
+
+    name: str = ""
+    engine: str = "processes"
+    launcher: str = "local"
+    nodes: int = 1
+    cores_per_node: int | None = None
+    gpus_per_node: int | None = 0
+    memory_per_node: int | None = None
+    walltime_s: float | None = None
+    pool: str | None = None
+    engine_options: Mapping[str, Any] = field(default_factory=lambda: _EMPTY)
+    launcher_options: Mapping[str, Any] = field(default_factory=lambda: _EMPTY)
+
+    def __post_init__(self) -> None:
+        _require(self.nodes >= 1, "nodes", self.nodes, "must be 1 or more")
+        cores, gpus, memory = self.cores_per_node, self.gpus_per_node, self.memory_per_node
+        _require(cores is None or cores >= 1, "cores_per_node", cores, "must be 1 or more, or None for all")
+        _require(gpus is None or gpus >= 0, "gpus_per_node", gpus, "must be 0 or more, or None for all")
+        _require(memory is None or memory > 0, "memory_per_node", memory, "must be positive, or None for all")
+        _require(self.walltime_s is None or self.walltime_s > 0, "walltime_s", self.walltime_s, "must be positive")

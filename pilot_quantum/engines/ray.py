@@ -1,0 +1,224 @@
+"""Engine ``ray``: long-lived Ray actors, one a core, in a private local Ray cluster."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import shutil
+import sys
+import tempfile
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import ray
+
+from .._registry import check_options
+from ..descriptions import PilotDescription
+from ..errors import PilotFailed
+from ..launchers.base import Allocation
+from .base import AbstractEngine, EngineEvents, WorkerSlot, worker_environment
+
+
+class RayEngine(AbstractEngine):
+    """Runs one actor a core.
+
+    A Ray task costs about a millisecond, a call of a living actor that carries a packed message a few microseconds a
+    task. A driver has one Ray cluster at a time: pilots of one driver share it, and a cluster that the user has
+    connected to before is used and left alone.
+    """
+
+    def __init__(self, description: PilotDescription, events: EngineEvents) -> None:
+        super().__init__(description, events)
+        check_options("engine", "ray", description.engine_options, {})
+        self._actors: dict[int, tuple[WorkerSlot, Any]] = {}
+        self._held = False
+
+    def start(self, allocation: Allocation) -> None:
+        """Start the private cluster, or join the one this driver has."""
+        _cluster.acquire(allocation)
+        self._held = True
+
+    def start_worker(self, slot: WorkerSlot) -> None:
+        """Create an actor and ask it where it is."""
+        environment = worker_environment(slot)
+        actor = _actor_class().options(num_cpus=0, max_concurrency=1).remote(list(sys.path), environment)
+        self._actors[slot.index] = (slot, actor)
+        index, generation = slot.index, slot.generation
+
+        def ready(answer: Any) -> None:
+            if isinstance(answer, tuple):
+                self.events.ready(index, generation, *answer)
+            else:
+                self.events.lost(index, generation, f"the Ray actor did not start: {_first_line(answer)}")
+
+        _on_completed(actor.place.remote(), ready)
+
+    def send(self, index: int, payload: bytes) -> None:
+        """Call the actor; its answer, or its death, arrives as an event."""
+        slot, actor = self._actors[index]
+        generation = slot.generation
+
+        def answered(answer: Any) -> None:
+            if isinstance(answer, bytes):
+                self.events.answered(index, generation, answer)
+            else:
+                self.events.lost(index, generation, f"the Ray actor died: {_first_line(answer)}")
+
+        _on_completed(actor.run.remote(payload), answered)
+
+    def stop_worker(self, index: int) -> None:
+        """Kill the actor's process."""
+        _, actor = self._actors.pop(index, (None, None))
+        if actor is not None and ray.is_initialized():
+            ray.kill(actor)
+
+    def close(self) -> None:
+        """Kill all actors; the last pilot of a private cluster ends it."""
+        for index in list(self._actors):
+            self.stop_worker(index)
+        if self._held:
+            self._held = False
+            _cluster.release()
+
+    def client(self) -> Any:
+        """Return the ``ray`` module, connected to the cluster of this pilot."""
+        return ray
+
+
+class _Cluster:
+    """The Ray cluster of this driver process, shared by its pilots.
+
+    Ray asks the kernel to kill its servers when the *thread* that started them ends, so the cluster lives in a thread
+    of its own from ``ray.init`` to ``ray.shutdown``.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._users = 0
+        self._thread: threading.Thread | None = None
+        self._started = threading.Event()
+        self._ended = threading.Event()
+        self._error: BaseException | None = None
+
+    def acquire(self, allocation: Allocation) -> None:
+        with self._lock:
+            if not ray.is_initialized():
+                self._started.clear()
+                self._ended.clear()
+                self._error = None
+                self._thread = threading.Thread(target=self._live, args=(allocation,), name="pilot-ray", daemon=True)
+                self._thread.start()
+                self._started.wait()
+            if self._error is not None:
+                raise PilotFailed(f"Ray did not start: {_first_line(self._error)}") from self._error
+            self._users += 1
+
+    def release(self) -> None:
+        with self._lock:
+            self._users -= 1
+            if self._users == 0 and self._thread is not None:
+                self._ended.set()
+                self._thread.join()
+                self._thread = None
+
+    def _live(self, allocation: Allocation) -> None:
+        # Ray puts Unix sockets into this directory, whose paths may have at most 107 characters.
+        directory = tempfile.mkdtemp(prefix="pq-", dir=_short_directory())
+        try:
+            _init_ray(allocation, directory)
+            self._started.set()
+            self._ended.wait()
+            ray.shutdown()
+        except Exception as error:  # noqa: BLE001 - raised again by the thread that waits for the start
+            self._error = error
+        finally:
+            self._started.set()
+            shutil.rmtree(directory, ignore_errors=True)
+
+
+def _init_ray(allocation: Allocation, directory: str) -> None:
+    paths = os.pathsep.join(filter(None, sys.path))
+    with _environment({"PYTHONPATH": paths, "RAY_USAGE_STATS_ENABLED": "0"}):
+        ray.init(
+            address="local",
+            num_cpus=allocation.cores,
+            num_gpus=allocation.gpus,
+            include_dashboard=False,
+            log_to_driver=False,
+            logging_level=logging.ERROR,
+            _temp_dir=directory,
+        )
+
+
+_cluster = _Cluster()
+
+
+def _short_directory() -> str | None:
+    candidate = Path(tempfile.gettempdir())
+    return None if len(str(candidate)) < 40 else "/tmp"  # noqa: S108 - mkdtemp below it is private (0700)
+
+
+@contextlib.contextmanager
+def _environment(values: dict[str, str]) -> Iterator[None]:
+    before = {key: os.environ.get(key) for key in values}
+    os.environ.update(values)
+    try:
+        yield
+    finally:
+        for key, value in before.items():
+            if value is None:
+                os.environ.pop(key, None)
+            else:
+                os.environ[key] = value
+
+
+def _actor_class() -> Any:
+    """Return the actor class, made here so that it travels by value and sets the worker's path before it imports us."""
+
+    class PilotWorker:
+        def __init__(self, path: list[str], environment: dict[str, str]) -> None:
+            import os
+            import sys
+
+            os.environ.update(environment)
+            sys.path[:] = path
+            from pilot_quantum.worker import run_message
+
+            self._functions: dict[int, Callable[..., Any]] = {}
+            self._run = run_message
+
+        def place(self) -> tuple[str, int]:
+            import os
+            import socket
+
+            return socket.gethostname(), os.getpid()
+
+        def run(self, payload: bytes) -> bytes:
+            return self._run(payload, self._functions)
+
+    return ray.remote(PilotWorker)
+
+
+def _on_completed(reference: Any, callback: Callable[[Any], None]) -> None:
+    """Call ``callback`` with the value, or the exception, of an object reference, from a thread of Ray's."""
+    register = getattr(reference, "_on_completed", None)
+    if register is not None:
+        register(callback)
+        return
+    threading.Thread(target=_wait_for, args=(reference, callback), daemon=True).start()
+
+
+def _wait_for(reference: Any, callback: Callable[[Any], None]) -> None:
+    try:
+        value = ray.get(reference)
+    except ray.exceptions.RayError as error:
+        value = error
+    callback(value)
+
+
+def _first_line(error: object) -> str:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[0] if lines else type(error).__name__

@@ -1,0 +1,262 @@
+"""The pilot manager: the scheduler above all pilots (layer L3 of the paper), and the door to it."""
+
+from __future__ import annotations
+
+import itertools
+import queue
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ALL_COMPLETED, wait
+from concurrent.futures import as_completed as stock_as_completed
+from typing import Any
+
+from ._dependencies import submit_child
+from ._events import PilotEvents
+from ._executor import ManagerExecutor
+from ._lanes import Lane, LaneSpec, TaskFunction, pack_call
+from ._scheduler import Scheduler
+from ._scope import RuntimeScope
+from .descriptions import ONE_CPU, PilotDescription, Resources, TaskDescription
+from .errors import InvalidDescription, ManagerClosed, UnsatisfiableRequest
+from .pilot import Pilot
+from .policies import LeastLoaded, Policy
+from .task import Task
+from .worker import SCALARS
+
+_PLAIN = LaneSpec()
+_CACHED_LANES = 4096
+
+
+class PilotManager:
+    """Holds pilots and binds tasks to them late: a task goes to whichever pilot has a free place for it.
+
+    Leaving the ``with`` block cancels what has not ended and releases every pilot.
+
+    Parameters
+    ----------
+    policy
+        How to choose when several pilots could take a task; None means `LeastLoaded`.
+
+    Examples
+    --------
+    >>> with PilotManager() as manager:
+    ...     pilot = manager.submit_pilot(PilotDescription(engine="processes", cores_per_node=2))
+    ...     tasks = manager.submit_tasks(abs, range(-3, 0))
+    ...     [task.result() for task in tasks]
+    [3, 2, 1]
+    """
+
+    def __init__(self, policy: Policy | None = None) -> None:
+        self._scheduler = Scheduler(policy or LeastLoaded())
+        self._lanes: dict[Any, Lane] = {}
+        self._functions: dict[Any, TaskFunction] = {}
+        self._numbers = itertools.count()
+        self._pilot_numbers = itertools.count()
+        self._names: set[str] = set()
+        self._closed = False
+
+    def __enter__(self) -> PilotManager:
+        """Return the manager."""
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        """Close the manager."""
+        self.close()
+
+    def close(self) -> None:
+        """Cancel all tasks that have not ended and release every pilot; harmless when called twice."""
+        self._closed = True
+        self._scheduler.close()
+
+    # Pilots.
+
+    def submit_pilot(self, description: PilotDescription) -> Pilot:
+        """Ask for a pilot; it starts in the background and takes tasks as soon as its first worker is up.
+
+        Raises
+        ------
+        InvalidDescription
+            If the pilot can never start: unknown engine or option, more than the machine has, name taken.
+        ManagerClosed
+            If the manager was closed.
+        """
+        self._check_open()
+        name = description.name or self._next_name()
+        if name in self._names:
+            raise InvalidDescription(f"pilot name = {name!r}: already taken by a pilot of this manager")
+        pilot = Pilot(name, description, lambda pilot: PilotEvents(self._scheduler, pilot))
+        pilot._end = self._end_pilot
+        self._names.add(name)
+        self._scheduler.add_pilot(pilot)
+        return pilot
+
+    def pilots(self) -> tuple[Pilot, ...]:
+        """Return all pilots of this manager, ended ones included, in order of submission."""
+        return tuple(self._scheduler.pilots.values())
+
+    def _next_name(self) -> str:
+        return next(name for number in self._pilot_numbers if (name := f"pilot-{number}") not in self._names)
+
+    def _end_pilot(self, pilot: Pilot, drain: bool) -> None:
+        done: queue.SimpleQueue[None] = queue.SimpleQueue()
+
+        def end() -> None:
+            self._scheduler.end_pilot(pilot, drain=drain)
+            done.put(None)
+
+        if not self._closed:
+            self._scheduler.post(end)
+            done.get()
+
+    # Tasks.
+
+    def submit_task(
+        self,
+        task: TaskDescription | Callable[..., Any],
+        *args: Any,
+        pilot: str | Sequence[str] | None = None,
+        **kwargs: Any,
+    ) -> Task:
+        """Submit ``task(*args, **kwargs)``, or a `TaskDescription`.
+
+        Parameters
+        ----------
+        task
+            A function, or a description (which holds its own arguments, so none may be given here).
+        pilot
+            A pilot name, several names (the manager chooses among them), or None for any pilot.
+
+        Raises
+        ------
+        UnsatisfiableRequest
+            If no pilot of this manager can ever run it.
+        InvalidDescription
+            If a description comes with arguments, or names no known pilot.
+        ManagerClosed
+            If the manager was closed.
+        """
+        if isinstance(task, TaskDescription):
+            if args or kwargs or pilot is not None:
+                raise InvalidDescription("a TaskDescription holds its own arguments and pilot: give none beside it")
+            lane, args, kwargs, after = self._described(task), task.args, dict(task.kwargs), task.after
+        else:
+            lane, after = self._lane(task, _PLAIN if pilot is None else LaneSpec(pilots=_group(pilot))), ()
+        for value in args:
+            if type(value) not in SCALARS and isinstance(value, Task):
+                after = (*after, value)
+        if after:
+            return submit_child(self._scheduler, lane, next(self._numbers), args=args, kwargs=kwargs, parents=after)
+        new = Task(lane, next(self._numbers), pack_call(args, kwargs, SCALARS), time.monotonic())
+        lane.queue.append(new)
+        self._scheduler.enqueue(lane)
+        return new
+
+    def submit_tasks(
+        self,
+        function: Callable[..., Any],
+        items: Iterable[Any],
+        *,
+        resources: Resources = ONE_CPU,
+        pilot: str | Sequence[str] | None = None,
+    ) -> list[Task]:
+        """Submit ``function(item)`` for every item and return the tasks in order; errors as in `submit_task`."""
+        spec = _PLAIN if pilot is None and resources is ONE_CPU else LaneSpec(resources, _group(pilot))
+        lane = self._lane(function, spec)
+        clock, numbers, scalars = time.monotonic, self._numbers, SCALARS
+        tasks = [
+            Task(lane, next(numbers), (item,) if type(item) in scalars else pack_call((item,), {}, scalars), clock())
+            for item in items
+        ]
+        lane.queue.extend(tasks)
+        if tasks:
+            self._scheduler.enqueue(lane)
+        return tasks
+
+    def _described(self, task: TaskDescription) -> Lane:
+        spec = LaneSpec(
+            resources=task.resources,
+            pilots=_group(task.pilot),
+            priority=task.priority,
+            timeout_s=task.timeout_s,
+            estimate_s=task.estimate_s,
+            retries=task.retries,
+            name=task.name,
+        )
+        return self._lane(task.function, spec)
+
+    def _lane(self, function: Callable[..., Any], spec: LaneSpec) -> Lane:
+        key: Any = function if spec is _PLAIN else (function, spec)
+        try:
+            lane = self._lanes.get(key)
+        except TypeError:  # an unhashable callable has a lane of its own
+            lane, key = Lane(TaskFunction(function), spec), None
+        if lane is None:
+            if len(self._lanes) >= _CACHED_LANES:  # a lane that is dropped here still works for tasks it holds
+                self._lanes.clear()
+                self._functions.clear()
+            known = self._functions.get(function) or self._functions.setdefault(function, TaskFunction(function))
+            lane = self._lanes.setdefault(key, Lane(known, spec))
+        if self._closed or lane.checked != self._scheduler.version:
+            self._check(lane)
+        return lane
+
+    def _check(self, lane: Lane) -> None:
+        self._check_open()
+        version = self._scheduler.version
+        problem = self._scheduler.problem(lane)
+        if problem is not None:
+            raise UnsatisfiableRequest(f"no pilot can ever run {lane.function.name!r}: {problem}")
+        lane.checked = version
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise ManagerClosed("this PilotManager was closed")
+
+    # Waiting.
+
+    def wait(self, tasks: Iterable[Task], timeout_s: float | None = None) -> tuple[set[Task], set[Task]]:
+        """Wait for tasks; return those that have ended and those that have not after ``timeout_s`` seconds."""
+        done, not_done = wait(tasks, timeout_s, ALL_COMPLETED)
+        return done, not_done  # type: ignore[return-value]  # typeshed widens Task to Future
+
+    def as_completed(self, tasks: Iterable[Task], timeout_s: float | None = None) -> Iterator[Task]:
+        """Yield tasks as they end; raises TimeoutError when ``timeout_s`` seconds have passed."""
+        return stock_as_completed(tasks, timeout_s)  # type: ignore[return-value, arg-type]  # typeshed has no subclasses
+
+    def cancel(self, task: Task) -> bool:
+        """Cancel a task, a running one by stopping its worker; return whether it is cancelled.
+
+        Other tasks of that worker start again elsewhere. On the engine ``inline`` a running task cannot be stopped.
+        """
+        if task.done() or task.cancel():
+            return task.cancelled()
+        answer: queue.SimpleQueue[bool] = queue.SimpleQueue()
+        self._scheduler.post(self._scheduler.cancel, task, answer)
+        return answer.get()
+
+    # Other faces.
+
+    def executor(self, pilot: str | Sequence[str] | None = None) -> ManagerExecutor:
+        """Return a `concurrent.futures.Executor` over this manager; its ``shutdown`` leaves the pilots alone."""
+        return ManagerExecutor(self, pilot)
+
+    def runtime(self, pilots: Sequence[str] | None = None, time_limit_s: float | None = None) -> RuntimeScope:
+        """Return the view of this manager that a mini-app's ``run`` gets; use it as a context manager.
+
+        Parameters
+        ----------
+        pilots
+            Names of the pilots it may use; None means all, also those that come later.
+        time_limit_s
+            After this many seconds, waiting for tasks raises `RunTimeLimit`; None means no limit.
+        """
+        return RuntimeScope(self, pilots, time_limit_s)
+
+
+def _group(pilot: str | Sequence[str] | None) -> tuple[str, ...] | None:
+    if pilot is None:
+        return None
+    names = (pilot,) if isinstance(pilot, str) else tuple(pilot)
+    if not names:
+        raise InvalidDescription("pilot = []: name at least one pilot, or None for any")
+    return names

@@ -1,0 +1,255 @@
+"""The pilot: resources that are held, the workers on them, and what is free.
+
+The public face is `Pilot`; what begins with an underscore belongs to the scheduler, which shares this package.
+"""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from . import engines, launchers
+from .descriptions import PilotDescription, Resources
+from .errors import PilotFailed
+from .launchers.base import Allocation
+from .runtime import PilotView
+from .states import PilotState
+
+if TYPE_CHECKING:
+    from ._lanes import Lane
+    from ._message import Message
+
+PREFETCH_S = 0.03
+"""A worker gets its next message early if the one it works on is expected to take no longer than this."""
+
+
+class Worker:
+    """One worker of a pilot, as the scheduler sees it.
+
+    Attributes
+    ----------
+    index, generation
+        Its place, and how often that place was filled anew.
+    inflight
+        Messages sent and not answered, the one it works on first.
+    known
+        Functions it has, by number.
+    ready
+        Whether it has reported in.
+    """
+
+    __slots__ = ("generation", "host", "index", "inflight", "known", "pid", "pilot", "ready", "resources")
+
+    def __init__(self, pilot: Pilot, index: int) -> None:
+        self.pilot = pilot
+        self.index = index
+        self.generation = 0
+        self.inflight: deque[Message] = deque()
+        self.known: set[int] = set()
+        self.ready = False
+        self.host: str | None = None
+        self.pid = 0
+        self.resources: Resources | None = None
+
+
+class Pilot:
+    """Resources that a manager holds, or is about to.
+
+    Made by `PilotManager.submit_pilot`. Leaving a ``with pilot:`` block releases it.
+
+    Attributes
+    ----------
+    name
+        Unique within the manager.
+    description
+        What was asked for.
+    startup_s
+        Seconds of each phase of the start so far: ``launcher``, ``engine``, ``first_worker``, ``workers``.
+    driver_host
+        Host of the manager.
+    """
+
+    def __init__(
+        self, name: str, description: PilotDescription, events: Callable[[Pilot], engines.EngineEvents]
+    ) -> None:
+        self.name = name
+        self.description = description
+        self.driver_host = socket.gethostname()
+        self.startup_s: dict[str, float] = {}
+        self._launcher = launchers.load(description.launcher)(description)
+        self._engine = engines.load(description.engine)(description, events(self))
+        self._allocation = self._launcher.expected()
+        self._state = PilotState.PENDING
+        self._error: PilotFailed | None = None
+        self._changed = threading.Condition()
+        self._end: Callable[[Pilot, bool], None] | None = None
+        self._submitted_s = time.monotonic()
+        self._ends_s: float | None = None
+        self._failures = 0
+        self._free_cpus = self._allocation.cores
+        self._free_gpus = float(self._allocation.gpus)
+        self._free_memory = self._allocation.memory
+        self._workers = [Worker(self, index) for index in range(self._engine.worker_count(self._allocation))]
+        self._rates: dict[int, float] = {}
+
+    def __repr__(self) -> str:
+        """Return name, engine and state."""
+        return f"<Pilot {self.name} {self.description.engine} {self.state}>"
+
+    def __enter__(self) -> Pilot:
+        """Return the pilot."""
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        """Release the pilot."""
+        self.release()
+
+    @property
+    def state(self) -> PilotState:
+        """Where the pilot is now."""
+        return self._state
+
+    @property
+    def view(self) -> PilotView:
+        """What the pilot holds."""
+        held = self._allocation
+        return PilotView(self.name, len(self._workers), held.cores, held.gpus, held.memory)
+
+    def wait(self, timeout_s: float | None = None) -> Pilot:
+        """Wait until every worker takes tasks, and return the pilot.
+
+        Raises
+        ------
+        PilotFailed
+            If the pilot ends first, with the reason.
+        TimeoutError
+            If that takes more than ``timeout_s`` seconds (None: no limit).
+        """
+        with self._changed:
+            up = self._changed.wait_for(lambda: self._state.final or self._all_ready(), timeout_s)
+        if not up:
+            ready = sum(worker.ready for worker in self._workers)
+            raise TimeoutError(f"pilot {self.name!r}: {ready} of {len(self._workers)} workers after {timeout_s} s")
+        if self._state.final:
+            raise self._error or PilotFailed(f"pilot {self.name!r} was released")
+        return self
+
+    def release(self) -> None:
+        """Give the resources back at once; tasks that have not ended go on elsewhere, or fail if they cannot."""
+        if self._end is not None:
+            self._end(self, False)
+
+    def drain(self) -> None:
+        """Take nothing new, finish what is running, then release."""
+        if self._end is not None:
+            self._end(self, True)
+
+    def client(self) -> Any:
+        """Return the native client of the engine (the ``ray`` module, …), or None if it has none."""
+        return self._engine.client()
+
+    # The scheduler's side.
+
+    def _all_ready(self) -> bool:
+        return self._state is PilotState.RUNNING and all(worker.ready for worker in self._workers)
+
+    def _enter(self, state: PilotState, error: PilotFailed | None = None) -> None:
+        with self._changed:
+            self._state = state
+            self._error = error
+            self._changed.notify_all()
+
+    def _clock_phase(self, phase: str) -> None:
+        if phase not in self.startup_s:
+            self.startup_s[phase] = time.monotonic() - self._submitted_s - sum(self.startup_s.values())
+
+    def _bring_up(self) -> Allocation:
+        """Obtain the resources and start the engine; runs in a thread of its own."""
+        allocation = self._launcher.acquire()
+        self._clock_phase("launcher")
+        self._enter(PilotState.STARTING)
+        self._engine.start(allocation)
+        self._clock_phase("engine")
+        return allocation
+
+    def _take_down(self) -> None:
+        self._engine.close()
+        self._launcher.release()
+
+    @property
+    def _takes_new(self) -> bool:
+        return not self._state.final and self._state is not PilotState.DRAINING
+
+    def _unfit(self, lane: Lane) -> str | None:
+        """Return why this pilot can never run the tasks of a lane; None if it can."""
+        if lane.spec.timeout_s is not None and not self._engine.can_stop:
+            return f"its engine {self.description.engine!r} cannot stop a task that exceeds its timeout_s"
+        return self._cannot(lane.spec.resources)
+
+    def _cannot(self, resources: Resources) -> str | None:
+        """Return why this pilot can never run a task with these needs; None if it can."""
+        held = self._allocation
+        largest = max(node.cores for node in held.nodes)
+        if resources.ranks > 0:
+            return f"its engine {self.description.engine!r} does not run gangs"
+        if resources.device is not None:
+            return "it holds no quantum device"
+        if resources.cpus > largest:
+            return f"it has {largest} core(s) on a node, the task needs {resources.cpus}"
+        if resources.gpus > held.gpus:
+            return f"it has {held.gpus} GPU(s), the task needs {resources.gpus:g}"
+        if resources.memory > held.memory:
+            return f"it has {held.memory} bytes of memory, the task needs {resources.memory}"
+        return None
+
+    def _place_for(self, lane: Lane, now: float) -> Worker | None:
+        """Return the worker that could take a message of this lane now; None if there is none."""
+        if self._state is not PilotState.RUNNING:
+            return None
+        expected = lane.expected_s
+        if self._ends_s is not None and expected is not None and now + expected > self._ends_s:
+            return None
+        resources = lane.spec.resources
+        early: Worker | None = None
+        fits = self._fits(resources)
+        for worker in self._workers:
+            if not worker.ready:
+                continue
+            if not worker.inflight:
+                if fits:
+                    return worker
+            elif early is None and _takes_early(worker, lane, now):
+                early = worker
+        return early
+
+    def _fits(self, resources: Resources) -> bool:
+        return (
+            resources.cpus <= self._free_cpus
+            and resources.gpus <= self._free_gpus + 1e-9
+            and resources.memory <= self._free_memory
+        )
+
+    def _occupy(self, worker: Worker, resources: Resources) -> None:
+        worker.resources = resources
+        self._free_cpus -= resources.cpus
+        self._free_gpus -= resources.gpus
+        self._free_memory -= resources.memory
+
+    def _vacate(self, worker: Worker) -> None:
+        if worker.resources is not None:
+            self._free_cpus += worker.resources.cpus
+            self._free_gpus += worker.resources.gpus
+            self._free_memory += worker.resources.memory
+            worker.resources = None
+
+
+def _takes_early(worker: Worker, lane: Lane, now: float) -> bool:
+    if len(worker.inflight) != 1 or lane.alone or worker.resources != lane.spec.resources:
+        return False
+    current = worker.inflight[0]
+    short = current.estimate_s <= PREFETCH_S and now - current.bound_s <= 2 * PREFETCH_S
+    return short and (lane.expected_s or PREFETCH_S) < PREFETCH_S
