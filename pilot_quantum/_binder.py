@@ -6,25 +6,28 @@ lane and call `Binder.enqueue`.
 
 from __future__ import annotations
 
+import math
 import pickle
 import time
 from collections import deque
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
+from ._gang import Gang, ranks_on
 from ._lanes import HAND_BACK_S, Lane
 from ._message import Message
 from .pilot import Pilot, Worker
 from .policies import PilotLoad, Policy
 from .states import PilotState
 from .task import Task, claim
+from .worker import Ranks
 
 KNOWN_FUNCTIONS = 1024
 """A worker forgets all its functions when it would have to keep more."""
 
 
 class _Place(NamedTuple):
-    worker: Worker
+    workers: tuple[Worker, ...]
     reason: str
 
 
@@ -76,11 +79,13 @@ class Binder:
         """
         self.absorb()
         blocked: set[int] = set()
+        reserved: dict[str, float] = {}
         while len(blocked) < len(self.lanes):
             lane = min((lane for lane in self.lanes if id(lane) not in blocked), key=lambda lane: lane.order)
-            place = self._choose(lane)
+            place = self._choose(lane, reserved)
             if place is None:
                 blocked.add(id(lane))
+                self._reserve(lane, reserved)
                 continue
             self._send(lane, place)
             if not len(lane):
@@ -123,15 +128,15 @@ class Binder:
         if len(lane):  # another thread appended before it could see that the lane is no longer active
             self.enqueue(lane)
 
-    def _choose(self, lane: Lane) -> _Place | None:
+    def _choose(self, lane: Lane, reserved: dict[str, float]) -> _Place | None:
         now = time.monotonic()
-        wanted = lane.spec.pilots
-        places: dict[str, Worker] = {}
-        for name, pilot in self._pilots.items():
-            if pilot.state is PilotState.RUNNING and (wanted is None or name in wanted):
-                worker = None if pilot._unfit(lane) else pilot._place_for(lane, now)
-                if worker is not None:
-                    places[name] = worker
+        places: dict[str, tuple[Worker, ...]] = {}
+        for pilot in self._candidates(lane):
+            if pilot.name in reserved and now + (lane.expected_s or math.inf) > reserved[pilot.name]:
+                continue  # an older task waits for this pilot, and this one would make it wait longer
+            workers = pilot._place_for(lane, now)
+            if workers:
+                places[pilot.name] = workers
         if not places:
             return None
         self._decisions += 1
@@ -141,23 +146,58 @@ class Binder:
         choice = self._policy.choose(lane.spec.resources, loads, self._decisions)
         return _Place(places[choice.pilot], choice.reason)
 
+    def _candidates(self, lane: Lane) -> list[Pilot]:
+        """Return the running pilots that this lane allows and that are large enough for its tasks."""
+        wanted = lane.spec.pilots
+        return [
+            pilot
+            for name, pilot in self._pilots.items()
+            if pilot.state is PilotState.RUNNING and (wanted is None or name in wanted) and not pilot._unfit(lane)
+        ]
+
+    def _reserve(self, lane: Lane, reserved: dict[str, float]) -> None:
+        """Keep a pilot for a task that needs more than one core, lest smaller ones overtake it for ever.
+
+        Younger tasks may still run there if they should end before the reserved one could start (EASY backfill).
+        """
+        if not lane.wide:
+            return
+        free = [pilot for pilot in self._candidates(lane) if pilot.name not in reserved]
+        if free:
+            opens = {pilot.name: pilot._opens_s(lane.spec.resources) for pilot in free}
+            first = min(opens, key=lambda name: opens[name])
+            reserved[first] = opens[first]
+
     def _send(self, lane: Lane, place: _Place) -> None:
-        worker, pilot = place.worker, place.worker.pilot
+        pilot = place.workers[0].pilot
         tasks, estimate_s = lane.take(len(pilot._workers))
         tasks = claim(tasks)
         if not tasks:  # all were cancelled while they waited
             return
-        message = Message(tasks, worker, estimate_s=estimate_s, reason=place.reason, now=time.monotonic())
-        if not worker.inflight:
-            pilot._occupy(worker, lane.spec.resources)
-        worker.inflight.append(message)
-        payload = _payload(worker, lane, tasks)
-        message.sent_s = time.monotonic()
-        pilot._engine.send(worker.index, payload)
-        self._sent(worker, message, lane)
+        now = time.monotonic()
+        messages = [Message(tasks, w, estimate_s=estimate_s, reason=place.reason, now=now) for w in place.workers]
+        for worker, message in zip(place.workers, messages, strict=True):
+            if not worker.inflight:
+                pilot._occupy(worker, lane.spec.resources)
+            worker.inflight.append(message)
+            message.sent_s = now
+        if lane.spec.resources.ranks:
+            members = list(zip(place.workers, messages, strict=True))
+            self._send_gang(pilot, lane, Gang(tasks[0], members))
+        else:
+            worker = place.workers[0]
+            pilot._engine.send(worker.index, _payload(worker, lane, tasks))
+        self._sent(place.workers[0], messages[0], lane)
+
+    def _send_gang(self, pilot: Pilot, lane: Lane, gang: Gang) -> None:
+        workers = tuple(worker for worker, _ in gang.members)
+        gang.task.put_in(gang.members[0][1], 0)  # the trace of a gang is that of its rank 0
+        ranks = ranks_on(workers, lane.spec.timeout_s)
+        payloads = [_payload(worker, lane, [gang.task], rank) for worker, rank in zip(workers, ranks, strict=True)]
+        pilot._engine.send_gang([(w.index, payload) for w, payload in zip(workers, payloads, strict=True)])
 
 
-def _payload(worker: Worker, lane: Lane, tasks: list[Task]) -> bytes:
+def _payload(worker: Worker, lane: Lane, tasks: list[Task], ranks: Ranks | None = None) -> bytes:
     number = lane.function.number
     new: list[tuple[int, bytes]] = []
     forget = len(worker.known) >= KNOWN_FUNCTIONS
@@ -166,7 +206,7 @@ def _payload(worker: Worker, lane: Lane, tasks: list[Task]) -> bytes:
     if number not in worker.known:
         worker.known.add(number)
         new.append((number, lane.function.blob))
-    return pickle.dumps((forget, new, number, [task.call for task in tasks], HAND_BACK_S), 5)
+    return pickle.dumps((forget, new, number, [task.call for task in tasks], HAND_BACK_S, ranks), 5)
 
 
 def _load(pilot: Pilot, lane: Lane) -> PilotLoad:

@@ -123,6 +123,12 @@ class Lane:
         """Whether each task needs a message, and an idle worker, of its own."""
         return self.spec.timeout_s is not None or self.spec.resources.ranks > 0
 
+    @property
+    def wide(self) -> bool:
+        """Whether a task needs more than a free worker."""
+        needs = self.spec.resources
+        return needs.cpus > 1 or needs.ranks > 1 or needs.gpus > 0 or needs.memory > 0
+
     def take(self, workers: int) -> tuple[list[Task], float]:
         """Take the tasks of the next message and their expected run time, in seconds.
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from .trace import TaskTrace
 
 if TYPE_CHECKING:
+    from ._gang import Gang
     from .pilot import Worker
     from .task import Task
 
@@ -24,6 +25,8 @@ class Message:
         Number of tasks that were run from it.
     estimate_s
         Expected run time of all tasks, in seconds.
+    gang
+        The gang whose rank this message starts; None for ordinary tasks.
     times
         Start and end of each task on the worker's clock, interleaved; None until answered.
     """
@@ -33,6 +36,7 @@ class Message:
         "cpu_s",
         "driver_host",
         "estimate_s",
+        "gang",
         "host",
         "peak_rss",
         "pilot",
@@ -58,6 +62,7 @@ class Message:
         self.sent_s: float | None = None
         self.returned_s: float | None = None
         self.times: Sequence[float] | None = None
+        self.gang: Gang | None = None
         self.cpu_s = 0.0
         self.peak_rss = 0
         for index, task in enumerate(tasks):

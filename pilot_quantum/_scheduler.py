@@ -14,8 +14,9 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from ._answers import decode
+from ._answers import Decoded, decode
 from ._binder import Binder
+from ._gang import Gang
 from ._lanes import Lane
 from ._loop import EventLoop
 from ._losses import tasks_of_lost
@@ -104,6 +105,9 @@ class Scheduler:
         if not worker.inflight:
             pilot._vacate(worker)
         answer = decode(payload)
+        if message.gang is not None:
+            self._rank_answered(message.gang, message, answer)
+            return
         tasks = message.tasks
         message.answered(answer.times, cpu_s=answer.cpu_s, peak_rss=answer.peak_rss, now=time.monotonic())
         lane = tasks[0].lane
@@ -123,6 +127,27 @@ class Scheduler:
             finish(tasks, answer.values, answer.errors)
         if pilot.state is PilotState.DRAINING:
             self.end_pilot(pilot, drain=True)
+
+    def _rank_answered(self, gang: Gang, message: Message, answer: Decoded) -> None:
+        message.answered(answer.times, cpu_s=answer.cpu_s, peak_rss=answer.peak_rss, now=time.monotonic())
+        error = gang.add(message, answer)
+        task, values = gang.task, gang.values
+        if error is not None:
+            self._stop_gang(gang)
+            if not self._again_after_error([task], {0: error}):
+                finish([task], [None], {0: error})
+        elif values is not None:
+            task.lane.function.learn(1, answer.times[-1] - answer.times[0])
+            finish([task], [values], {})
+        if message.pilot in self.pilots and self.pilots[message.pilot].state is PilotState.DRAINING:
+            self.end_pilot(self.pilots[message.pilot], drain=True)
+
+    def _stop_gang(self, gang: Gang) -> None:
+        """Stop the workers of all ranks that have not answered: they may wait for one that is gone."""
+        for worker, message in gang.members:
+            if message in worker.inflight:
+                self._remove(worker)
+                self._start_worker(worker)
 
     def _again_after_error(self, tasks: list[Task], errors: dict[int, BaseException]) -> set[int]:
         """Schedule another attempt for tasks whose exception is worth one; return their positions."""
@@ -147,6 +172,10 @@ class Scheduler:
         messages = self._remove(worker)
         where = f"worker {index} of pilot {pilot.name!r}"
         _log.warning("%s was lost: %s", where, reason)
+        if messages and messages[0].gang is not None:
+            gang = messages[0].gang
+            where += f" (rank {gang.rank_of(messages[0])} of {len(gang.members)})"
+            self._stop_gang(gang)
         charged, innocent = tasks_of_lost(messages, f"{where} was lost while it ran the task: {reason}")
         self._binder.give_back(innocent)
         for task, delay_s in charged:
@@ -170,18 +199,21 @@ class Scheduler:
         return messages
 
     def _timed_out(self, worker: Worker, message: Message, timeout_s: float) -> None:
-        if message not in worker.inflight:
+        task = message.gang.task if message.gang is not None else message.tasks[0] if message.tasks else None
+        if task is None or task.done() or task.message is not message:
             return
-        task = message.tasks[0]
-        self._stop_running(worker, message)
+        self._stop_running(worker, message, task)
         task.fail(
             TaskTimeout(f"task {task.number} ({task.name}) ran longer than timeout_s = {timeout_s:g} and was stopped")
         )
 
-    def _stop_running(self, worker: Worker, message: Message) -> None:
-        """Stop the worker of a message and give back every task but the message's first."""
+    def _stop_running(self, worker: Worker, message: Message, task: Task) -> None:
+        """Stop the worker, or the workers, that run a task, and give back every other task they had."""
+        if message.gang is not None:
+            self._stop_gang(message.gang)
+            return
         for other in reversed(self._remove(worker)):
-            self._binder.give_back(other.tasks if other is not message else other.tasks[1:])
+            self._binder.give_back(mate for mate in other.tasks if mate is not task)
         self._start_worker(worker)
 
     def cancel(self, task: Task, answer: queue.SimpleQueue[bool]) -> None:
@@ -192,13 +224,10 @@ class Scheduler:
             return
         pilot = self.pilots[message.pilot]
         worker = pilot._workers[message.worker]
-        if message not in worker.inflight or not pilot._engine.can_stop:
+        if message.gang is None and (message not in worker.inflight or not pilot._engine.can_stop):
             answer.put(task.cancelled())
             return
-        message.tasks.remove(task)
-        for other in reversed(self._remove(worker)):
-            self._binder.give_back(other.tasks)
-        self._start_worker(worker)
+        self._stop_running(worker, message, task)
         task.cancel_running()
         answer.put(True)
 

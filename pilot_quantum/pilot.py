@@ -55,6 +55,11 @@ class Worker:
         self.pid = 0
         self.resources: Resources | None = None
 
+    @property
+    def expected_end_s(self) -> float:
+        """Monotonic time at which it is expected to have answered all its messages."""
+        return self.inflight[0].bound_s + sum(message.estimate_s for message in self.inflight)
+
 
 class Pilot:
     """Resources that a manager holds, or is about to.
@@ -194,57 +199,80 @@ class Pilot:
         """Return why this pilot can never run a task with these needs; None if it can."""
         held = self._allocation
         largest = max(node.cores for node in held.nodes)
-        if resources.ranks > 0:
-            return f"its engine {self.description.engine!r} does not run gangs"
-        if resources.device is not None:
-            return "it holds no quantum device"
-        if resources.cpus > largest:
-            return f"it has {largest} core(s) on a node, the task needs {resources.cpus}"
-        if resources.gpus > held.gpus:
-            return f"it has {held.gpus} GPU(s), the task needs {resources.gpus:g}"
-        if resources.memory > held.memory:
-            return f"it has {held.memory} bytes of memory, the task needs {resources.memory}"
-        return None
+        times = max(1, resources.ranks)
+        needs = [
+            (resources.cpus, largest, "core(s) on a node"),
+            (resources.cpus * times, held.cores, "core(s)"),
+            (_gpus(resources) * times, held.gpus, "GPU(s)"),
+            (resources.memory * times, held.memory, "bytes of memory"),
+            (resources.ranks, len(self._workers), "worker(s) for ranks"),
+        ]
+        for needed, has, what in needs:
+            if needed > has:
+                return f"it has {has} {what}, the task needs {needed:g}"
+        return None if resources.device is None else "it holds no quantum device"
 
-    def _place_for(self, lane: Lane, now: float) -> Worker | None:
-        """Return the worker that could take a message of this lane now; None if there is none."""
-        if self._state is not PilotState.RUNNING:
-            return None
+    def _place_for(self, lane: Lane, now: float) -> tuple[Worker, ...]:
+        """Return the workers, one or a gang's, that could take a message of this lane now; empty if there are none."""
         expected = lane.expected_s
         if self._ends_s is not None and expected is not None and now + expected > self._ends_s:
-            return None
+            return ()
         resources = lane.spec.resources
-        early: Worker | None = None
+        if resources.ranks:
+            return self._place_for_gang(resources)
         fits = self._fits(resources)
+        early: Worker | None = None
         for worker in self._workers:
             if not worker.ready:
                 continue
             if not worker.inflight:
                 if fits:
-                    return worker
+                    return (worker,)
             elif early is None and _takes_early(worker, lane, now):
                 early = worker
-        return early
+        return () if early is None else (early,)
 
-    def _fits(self, resources: Resources) -> bool:
+    def _place_for_gang(self, resources: Resources) -> tuple[Worker, ...]:
+        if not self._fits(resources, resources.ranks):
+            return ()
+        idle = tuple(worker for worker in self._workers if worker.ready and not worker.inflight)
+        return idle[: resources.ranks] if len(idle) >= resources.ranks else ()
+
+    def _fits(self, resources: Resources, times: int = 1) -> bool:
         return (
-            resources.cpus <= self._free_cpus
-            and resources.gpus <= self._free_gpus + 1e-9
-            and resources.memory <= self._free_memory
+            resources.cpus * times <= self._free_cpus
+            and _gpus(resources) * times <= self._free_gpus + 1e-9
+            and resources.memory * times <= self._free_memory
         )
+
+    def _opens_s(self, resources: Resources) -> float:
+        """Return when enough cores are expected to be free for a task that does not fit now, as a monotonic time."""
+        needed = resources.cpus * max(1, resources.ranks) - self._free_cpus
+        opens_s = 0.0
+        busy = [worker for worker in self._workers if worker.inflight]
+        for worker in sorted(busy, key=lambda worker: worker.expected_end_s):
+            if needed <= 0:
+                break
+            opens_s = worker.expected_end_s
+            needed -= worker.resources.cpus if worker.resources is not None else 0
+        return opens_s
 
     def _occupy(self, worker: Worker, resources: Resources) -> None:
         worker.resources = resources
         self._free_cpus -= resources.cpus
-        self._free_gpus -= resources.gpus
+        self._free_gpus -= _gpus(resources)
         self._free_memory -= resources.memory
 
     def _vacate(self, worker: Worker) -> None:
         if worker.resources is not None:
             self._free_cpus += worker.resources.cpus
-            self._free_gpus += worker.resources.gpus
+            self._free_gpus += _gpus(worker.resources)
             self._free_memory += worker.resources.memory
             worker.resources = None
+
+
+def _gpus(resources: Resources) -> float:
+    return resources.gpus + resources.gpus_per_rank
 
 
 def _takes_early(worker: Worker, lane: Lane, now: float) -> bool:

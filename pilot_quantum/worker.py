@@ -3,9 +3,10 @@
 Worker side; no engine, no manager. Every engine calls `run_message` with the bytes that the manager packed; its answer
 is bytes again. This module has the one broad ``except`` of the runtime: whatever a task raises travels back.
 
-Wire format (pickle protocol 5), driver to worker: ``(forget, functions, function_id, calls, hand_back_s)``, where
-``functions`` are ``(id, pickled function)`` that this worker has not seen and a call is either the tuple of positional
-arguments (only immutable scalars) or the pickled ``(args, kwargs)``. Worker to driver: see `Answer`.
+Wire format (pickle protocol 5), driver to worker: ``(forget, functions, function_id, calls, hand_back_s, ranks)``.
+``functions`` are ``(id, pickled function)`` that this worker has not seen, a call is either the tuple of positional
+arguments (only immutable scalars) or the pickled ``(args, kwargs)``, and ``ranks`` is None or the `Ranks` of the one
+call. Worker to driver: see `Answer`.
 """
 
 from __future__ import annotations
@@ -23,6 +24,31 @@ SCALARS: frozenset[type] = frozenset({int, float, str, bool, bytes, complex, typ
 
 Call = tuple[Any, ...] | bytes
 Functions = dict[int, Callable[..., Any]]
+
+
+class Ranks(NamedTuple):
+    """What a rank of a gang knows about itself; the function receives it as ``ranks=``.
+
+    Attributes
+    ----------
+    rank, size
+        This rank, from 0, and the number of ranks.
+    local_rank
+        Position among the ranks on this host.
+    coordinator
+        ``host:port`` on rank 0's host that was free when the gang started, as ``jax.distributed`` wants it.
+    deadline_s
+        Seconds from the start after which the gang is stopped; None means no limit.
+    communicator
+        The mpi4py communicator on the engine ``mpi``; None on the others.
+    """
+
+    rank: int
+    size: int
+    local_rank: int
+    coordinator: str
+    deadline_s: float | None = None
+    communicator: Any = None
 
 
 class Answer(NamedTuple):
@@ -68,7 +94,7 @@ def run_message(payload: bytes, functions: Functions, cpu_clock: Callable[[], fl
     gives them to whoever is free.
     """
     cpu = cpu_clock()
-    forget, new, number, calls, hand_back_s = pickle.loads(payload)  # noqa: S301 - from our own manager
+    forget, new, number, calls, hand_back_s, ranks = pickle.loads(payload)  # noqa: S301 - from our own manager
     if forget:
         functions.clear()
     values: list[Any] = []
@@ -85,7 +111,7 @@ def run_message(payload: bytes, functions: Functions, cpu_clock: Callable[[], fl
     for call in calls:
         start = clock()
         try:
-            value = _call(function, call)
+            value = _call(function, call) if ranks is None else _call_rank(function, call, ranks)
         except BaseException as error:  # noqa: BLE001 - whatever the task raises is its result
             errors[len(values)] = dump_exception(error)
             value = None
@@ -103,6 +129,11 @@ def _call(function: Callable[..., Any], call: Call) -> Any:
         return function(*call)
     args, kwargs = pickle.loads(call)  # type: ignore[arg-type]  # noqa: S301 - from our own manager
     return function(*args, **kwargs)
+
+
+def _call_rank(function: Callable[..., Any], call: Call, ranks: Ranks) -> Any:
+    args, kwargs = (call, {}) if type(call) is tuple else pickle.loads(call)  # type: ignore[arg-type]  # noqa: S301
+    return function(*args, **kwargs, ranks=ranks)
 
 
 def _raiser(error: Exception) -> Callable[..., Any]:

@@ -82,6 +82,11 @@ class AbstractEngine(ABC):
     def send(self, index: int, payload: bytes) -> None:
         """Give worker ``index`` a message; it runs its messages in order."""
 
+    def send_gang(self, messages: list[tuple[int, bytes]]) -> None:
+        """Give the ranks of a gang, in order of rank, their messages: by default like any others."""
+        for index, payload in messages:
+            self.send(index, payload)
+
     @abstractmethod
     def stop_worker(self, index: int) -> None:
         """End worker ``index`` at once, with everything it started; no event follows."""
