@@ -11,10 +11,12 @@ Importing it loads no engine and no quantum library. A first session::
 """
 
 from . import engines, launchers
+from ._shared import Shared
 from .descriptions import DeviceRequest, PilotDescription, Resources, Retries, TaskDescription
 from .errors import (
     InvalidDescription,
     ManagerClosed,
+    MemoryExceeded,
     ParentFailed,
     PilotFailed,
     PilotQuantumError,
@@ -41,6 +43,7 @@ __all__ = [
     "InvalidDescription",
     "LeastLoaded",
     "ManagerClosed",
+    "MemoryExceeded",
     "ParentFailed",
     "Pilot",
     "PilotDescription",
@@ -58,6 +61,7 @@ __all__ = [
     "RoundRobin",
     "RunTimeLimit",
     "Runtime",
+    "Shared",
     "Task",
     "TaskDescription",
     "TaskError",

@@ -11,11 +11,12 @@ import pickle
 import time
 from collections import deque
 from collections.abc import Callable, Iterable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from ._gang import Gang, ranks_on
 from ._lanes import HAND_BACK_S, Lane
 from ._message import Message
+from ._shared import SharingCall
 from .pilot import Pilot, Worker
 from .policies import PilotLoad, Policy
 from .states import PilotState
@@ -94,7 +95,7 @@ class Binder:
 
     def give_back(self, tasks: Iterable[Task]) -> None:
         """Queue tasks again, before all others, that were dispatched and have not run."""
-        for task in reversed(list(tasks)):
+        for task in reversed(dict.fromkeys(tasks)):  # the ranks of a gang bring their task several times
             task.requeue()
             if not task.done():
                 task.lane.queue.appendleft(task)
@@ -122,6 +123,14 @@ class Binder:
         """Drop a lane that has run empty."""
         self.lanes.remove(lane)
         self._rest(lane)
+
+    def empty(self, lane: Lane) -> list[Task]:
+        """Take all tasks out of a lane and drop it."""
+        tasks = [*lane.again, *lane.queue]
+        lane.again.clear()
+        lane.queue.clear()
+        self.deactivate(lane)
+        return tasks
 
     def _rest(self, lane: Lane) -> None:
         lane.active = False
@@ -186,7 +195,7 @@ class Binder:
             self._send_gang(pilot, lane, Gang(tasks[0], members))
         else:
             worker = place.workers[0]
-            pilot._engine.send(worker.index, _payload(worker, lane, tasks))
+            _post(pilot, worker, _payload(worker, lane, tasks))
         self._sent(place.workers[0], messages[0], lane)
 
     def _send_gang(self, pilot: Pilot, lane: Lane, gang: Gang) -> None:
@@ -195,6 +204,13 @@ class Binder:
         ranks = ranks_on(workers, lane.spec.timeout_s)
         payloads = [_payload(worker, lane, [gang.task], rank) for worker, rank in zip(workers, ranks, strict=True)]
         pilot._engine.send_gang([(w.index, payload) for w, payload in zip(workers, payloads, strict=True)])
+
+
+def _post(pilot: Pilot, worker: Worker, payload: bytes) -> None:
+    try:
+        pilot._engine.send(worker.index, payload)
+    except Exception as error:  # noqa: BLE001 - an engine's library may raise anything; a hang would be worse
+        pilot._events.lost(worker.index, worker.generation, f"a message could not be sent: {error}")
 
 
 def _payload(worker: Worker, lane: Lane, tasks: list[Task], ranks: Ranks | None = None) -> bytes:
@@ -206,7 +222,23 @@ def _payload(worker: Worker, lane: Lane, tasks: list[Task], ranks: Ranks | None 
     if number not in worker.known:
         worker.known.add(number)
         new.append((number, lane.function.blob))
-    return pickle.dumps((forget, new, number, [task.call for task in tasks], HAND_BACK_S, ranks), 5)
+    calls = [task.call for task in tasks]
+    shared = None
+    if any(type(call) is SharingCall for call in calls):
+        shared = _shared(worker, calls)
+        calls = [bytes(call) if type(call) is SharingCall else call for call in calls]
+    return pickle.dumps((forget, new, shared, number, calls, HAND_BACK_S, ranks), 5)
+
+
+def _shared(worker: Worker, calls: list[Any]) -> tuple[dict[int, bytes], list[int]]:
+    """Return the shared values that a worker lacks for these calls, and the numbers of those it can drop."""
+    handles = [handle for call in calls if type(call) is SharingCall for handle in call.handles]
+    new = {handle.number: handle.blob for handle in handles if handle.number not in worker.shared}
+    dropped = [number for number, needed in worker.shared.items() if not needed]
+    for number in dropped:
+        del worker.shared[number]
+    worker.shared.update(dict.fromkeys(new, True))
+    return new, dropped
 
 
 def _load(pilot: Pilot, lane: Lane) -> PilotLoad:

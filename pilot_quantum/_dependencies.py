@@ -9,6 +9,7 @@ from collections.abc import Callable
 from concurrent.futures import CancelledError, Future
 from typing import TYPE_CHECKING, Any
 
+from ._shared import Shared, capture
 from .errors import ParentFailed
 from .task import Task
 from .worker import SCALARS, dumps
@@ -34,7 +35,7 @@ def submit_child(
     If a parent does not succeed, the task fails with `ParentFailed` and the parent's exception as the cause.
     """
     unique = list(dict.fromkeys(parents))
-    captured = [value if isinstance(value, Task) else dumps(value) for value in args]
+    captured = [value if isinstance(value, (Task, Shared)) else dumps(value) for value in args]
     named = dumps(kwargs) if kwargs else None
     child = Task(lane, number, None, time.monotonic())
     child.parents_left = len(unique)
@@ -63,9 +64,15 @@ def _on_end(
 
 
 def _queue(scheduler: Scheduler, child: Task, captured: list[Any], named: bytes | None) -> None:
-    values = [value.result() if isinstance(value, Task) else pickle.loads(value) for value in captured]  # noqa: S301
+    values = [_value(item) for item in captured]
     kwargs = pickle.loads(named) if named else {}  # noqa: S301 - both were pickled by ourselves at submission
     plain = not kwargs and all(type(value) in SCALARS for value in values)
-    child.call = tuple(values) if plain else dumps((tuple(values), kwargs))
+    child.call = tuple(values) if plain else capture(dumps, (tuple(values), kwargs))
     child.lane.queue.append(child)
     scheduler.enqueue(child.lane)
+
+
+def _value(captured: Any) -> Any:
+    if isinstance(captured, Task):
+        return captured.result()
+    return captured if isinstance(captured, Shared) else pickle.loads(captured)  # noqa: S301 - our own pickle

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from ._shared import capture
 from .descriptions import DEFAULT_RETRIES, ONE_CPU, Resources, Retries
 from .task import Task
 from .worker import dumps
@@ -147,7 +148,7 @@ class Lane:
         size = 0
         while len(tasks) < count and self.queue:
             call = self.queue[0].call
-            size += len(call) if type(call) is bytes else 0
+            size += 0 if type(call) is tuple else len(call)
             if tasks and size > MAX_BYTES:
                 break
             tasks.append(self.queue.popleft())
@@ -164,4 +165,4 @@ def pack_call(args: tuple[Any, ...], kwargs: dict[str, Any], scalars: frozenset[
     """Capture arguments now, so that later changes by the caller do not reach the task."""
     if not kwargs and all(type(value) in scalars for value in args):
         return args
-    return dumps((args, kwargs))
+    return capture(dumps, (args, kwargs))

@@ -10,6 +10,7 @@
     ├── RunTimeLimit (TimeoutError)       a mini-app's run took longer than its case allows
     └── TaskError                         what a `Task` raises besides the task's own exception
         ├── WorkerLost                    the worker died while it ran the task, too often
+        ├── MemoryExceeded                the task's worker was stopped because the pilot's memory was used up
         ├── TaskTimeout (TimeoutError)    the task ran longer than its ``timeout_s`` and was stopped
         ├── ParentFailed                  a task this one depends on did not succeed
         └── RemoteError                   the task's exception, or its result, could not be pickled
@@ -46,6 +47,10 @@ class TaskError(PilotQuantumError):
 
 class WorkerLost(TaskError):
     """The worker process died while it ran the task, as often as the task's retry rule allows."""
+
+
+class MemoryExceeded(TaskError):
+    """The workers of the pilot used more memory than it has, and this task's worker was the largest."""
 
 
 class TaskTimeout(TaskError, TimeoutError):

@@ -16,12 +16,14 @@ from ._executor import ManagerExecutor
 from ._lanes import Lane, LaneSpec, TaskFunction, pack_call
 from ._scheduler import Scheduler
 from ._scope import RuntimeScope
+from ._shared import Shared
 from .descriptions import ONE_CPU, PilotDescription, Resources, TaskDescription
 from .errors import InvalidDescription, ManagerClosed, UnsatisfiableRequest
+from .launchers import Allocation
 from .pilot import Pilot
 from .policies import LeastLoaded, Policy
 from .task import Task
-from .worker import SCALARS
+from .worker import SCALARS, dumps
 
 _PLAIN = LaneSpec()
 _CACHED_LANES = 4096
@@ -85,28 +87,17 @@ class PilotManager:
         if name in self._names:
             raise InvalidDescription(f"pilot name = {name!r}: already taken by a pilot of this manager")
         pilot = Pilot(name, description, lambda pilot: PilotEvents(self._scheduler, pilot))
-        pilot._end = self._end_pilot
+        pilot._control = _Control(self._scheduler)
         self._names.add(name)
-        self._scheduler.add_pilot(pilot)
+        self._scheduler.keeper.add(pilot)
         return pilot
 
     def pilots(self) -> tuple[Pilot, ...]:
         """Return all pilots of this manager, ended ones included, in order of submission."""
-        return tuple(self._scheduler.pilots.values())
+        return tuple(self._scheduler.keeper.pilots.values())
 
     def _next_name(self) -> str:
         return next(name for number in self._pilot_numbers if (name := f"pilot-{number}") not in self._names)
-
-    def _end_pilot(self, pilot: Pilot, drain: bool) -> None:
-        done: queue.SimpleQueue[None] = queue.SimpleQueue()
-
-        def end() -> None:
-            self._scheduler.end_pilot(pilot, drain=drain)
-            done.put(None)
-
-        if not self._closed:
-            self._scheduler.post(end)
-            done.get()
 
     # Tasks.
 
@@ -196,13 +187,13 @@ class PilotManager:
                 self._functions.clear()
             known = self._functions.get(function) or self._functions.setdefault(function, TaskFunction(function))
             lane = self._lanes.setdefault(key, Lane(known, spec))
-        if self._closed or lane.checked != self._scheduler.version:
+        if self._closed or lane.checked != self._scheduler.keeper.version:
             self._check(lane)
         return lane
 
     def _check(self, lane: Lane) -> None:
         self._check_open()
-        version = self._scheduler.version
+        version = self._scheduler.keeper.version
         problem = self._scheduler.problem(lane)
         if problem is not None:
             raise UnsatisfiableRequest(f"no pilot can ever run {lane.function.name!r}: {problem}")
@@ -211,6 +202,13 @@ class PilotManager:
     def _check_open(self) -> None:
         if self._closed:
             raise ManagerClosed("this PilotManager was closed")
+
+    def share(self, value: Any) -> Shared:
+        """Return a handle to a value that many tasks need; as an argument it is sent to each worker only once.
+
+        Tasks receive the value itself, the same object for all tasks of a worker: treat it as read-only.
+        """
+        return Shared(dumps(value), lambda number: self._scheduler.post(self._scheduler.keeper.drop_shared, number))
 
     # Waiting.
 
@@ -234,6 +232,28 @@ class PilotManager:
         self._scheduler.post(self._scheduler.cancel, task, answer)
         return answer.get()
 
+    # Notices.
+
+    def on(self, event: str, callback: Callable[..., None]) -> Callable[[], None]:
+        """Have ``callback(**facts)`` called, in a thread of its own, whenever an event happens.
+
+        Parameters
+        ----------
+        event
+            ``"pilot_running"`` (pilot), ``"pilot_ended"`` (pilot, error), ``"worker_lost"`` (pilot, worker, reason),
+            or any name that the application uses with `tell`, for example ``"converged"``.
+
+        Returns
+        -------
+        Callable
+            Call it to end the subscription.
+        """
+        return self._scheduler.notices.on(event, callback)
+
+    def tell(self, event: str, **facts: Any) -> None:
+        """Give a notice to whoever listens with `on`; returns at once."""
+        self._scheduler.notices.tell(event, **facts)
+
     # Other faces.
 
     def executor(self, pilot: str | Sequence[str] | None = None) -> ManagerExecutor:
@@ -251,6 +271,33 @@ class PilotManager:
             After this many seconds, waiting for tasks raises `RunTimeLimit`; None means no limit.
         """
         return RuntimeScope(self, pilots, time_limit_s)
+
+
+class _Control:
+    """Carries a pilot's own wishes into the scheduler's thread and waits until they are done."""
+
+    def __init__(self, scheduler: Scheduler) -> None:
+        self._scheduler = scheduler
+
+    def release(self, pilot: Pilot) -> None:
+        self._do(self._scheduler.keeper.end, pilot, None)
+
+    def drain(self, pilot: Pilot) -> None:
+        self._do(self._scheduler.keeper.drain, pilot)
+
+    def resize(self, pilot: Pilot, allocation: Allocation) -> None:
+        self._do(self._scheduler.keeper.resize, pilot, allocation)
+
+    def _do(self, action: Callable[..., None], *args: Any) -> None:
+        done: queue.SimpleQueue[None] = queue.SimpleQueue()
+
+        def act() -> None:
+            action(*args)
+            done.put(None)
+
+        if not args[0].state.final:
+            self._scheduler.post(act)
+            done.get()
 
 
 def _group(pilot: str | Sequence[str] | None) -> tuple[str, ...] | None:

@@ -10,7 +10,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from . import engines, launchers
 from .descriptions import PilotDescription, Resources
@@ -38,11 +38,27 @@ class Worker:
         Messages sent and not answered, the one it works on first.
     known
         Functions it has, by number.
+    shared
+        Shared values it has, by number; False for those it can drop.
     ready
         Whether it has reported in.
+    retired
+        Whether its place was given up by a resize.
     """
 
-    __slots__ = ("generation", "host", "index", "inflight", "known", "pid", "pilot", "ready", "resources")
+    __slots__ = (
+        "generation",
+        "host",
+        "index",
+        "inflight",
+        "known",
+        "pid",
+        "pilot",
+        "ready",
+        "resources",
+        "retired",
+        "shared",
+    )
 
     def __init__(self, pilot: Pilot, index: int) -> None:
         self.pilot = pilot
@@ -50,7 +66,9 @@ class Worker:
         self.generation = 0
         self.inflight: deque[Message] = deque()
         self.known: set[int] = set()
+        self.shared: dict[int, bool] = {}
         self.ready = False
+        self.retired = False
         self.host: str | None = None
         self.pid = 0
         self.resources: Resources | None = None
@@ -59,6 +77,22 @@ class Worker:
     def expected_end_s(self) -> float:
         """Monotonic time at which it is expected to have answered all its messages."""
         return self.inflight[0].bound_s + sum(message.estimate_s for message in self.inflight)
+
+
+class PilotControl(Protocol):
+    """What a pilot asks of its manager."""
+
+    def release(self, pilot: Pilot) -> None:
+        """End a pilot now."""
+        ...
+
+    def drain(self, pilot: Pilot) -> None:
+        """End a pilot when nothing runs on it."""
+        ...
+
+    def resize(self, pilot: Pilot, allocation: Allocation) -> None:
+        """Give a pilot another size."""
+        ...
 
 
 class Pilot:
@@ -86,12 +120,15 @@ class Pilot:
         self.driver_host = socket.gethostname()
         self.startup_s: dict[str, float] = {}
         self._launcher = launchers.load(description.launcher)(description)
-        self._engine = engines.load(description.engine)(description, events(self))
+        self._events = events(self)
+        self._engine = engines.load(description.engine)(description, self._events)
         self._allocation = self._launcher.expected()
         self._state = PilotState.PENDING
         self._error: PilotFailed | None = None
         self._changed = threading.Condition()
-        self._end: Callable[[Pilot, bool], None] | None = None
+        self._control: PilotControl | None = None
+        self._gone = threading.Event()
+        self._down = threading.Lock()
         self._submitted_s = time.monotonic()
         self._ends_s: float | None = None
         self._failures = 0
@@ -122,7 +159,7 @@ class Pilot:
     def view(self) -> PilotView:
         """What the pilot holds."""
         held = self._allocation
-        return PilotView(self.name, len(self._workers), held.cores, held.gpus, held.memory)
+        return PilotView(self.name, self._worker_count, held.cores, held.gpus, held.memory)
 
     def wait(self, timeout_s: float | None = None) -> Pilot:
         """Wait until every worker takes tasks, and return the pilot.
@@ -145,13 +182,26 @@ class Pilot:
 
     def release(self) -> None:
         """Give the resources back at once; tasks that have not ended go on elsewhere, or fail if they cannot."""
-        if self._end is not None:
-            self._end(self, False)
+        if self._control is not None:
+            self._control.release(self)
+            self._gone.wait()
 
     def drain(self) -> None:
-        """Take nothing new, finish what is running, then release."""
-        if self._end is not None:
-            self._end(self, True)
+        """Take nothing new, finish what is running, then release; returns at once."""
+        if self._control is not None:
+            self._control.drain(self)
+
+    def resize(self, cores: int) -> None:
+        """Grow or shrink to ``cores`` cores; workers that are too many finish what they have first.
+
+        Raises
+        ------
+        InvalidDescription
+            If the launcher cannot provide that.
+        """
+        allocation = self._launcher.resized(cores)
+        if self._control is not None:
+            self._control.resize(self, allocation)
 
     def client(self) -> Any:
         """Return the native client of the engine (the ``ray`` module, …), or None if it has none."""
@@ -182,8 +232,19 @@ class Pilot:
         return allocation
 
     def _take_down(self) -> None:
-        self._engine.close()
-        self._launcher.release()
+        """Give everything back, once; runs in a thread of its own."""
+        with self._down:
+            if self._gone.is_set():
+                return
+            try:
+                self._engine.close()
+                self._launcher.release()
+            finally:
+                self._gone.set()
+
+    @property
+    def _worker_count(self) -> int:
+        return sum(not worker.retired for worker in self._workers)
 
     @property
     def _takes_new(self) -> bool:
@@ -205,7 +266,7 @@ class Pilot:
             (resources.cpus * times, held.cores, "core(s)"),
             (_gpus(resources) * times, held.gpus, "GPU(s)"),
             (resources.memory * times, held.memory, "bytes of memory"),
-            (resources.ranks, len(self._workers), "worker(s) for ranks"),
+            (resources.ranks, self._worker_count, "worker(s) for ranks"),
         ]
         for needed, has, what in needs:
             if needed > has:
@@ -223,7 +284,7 @@ class Pilot:
         fits = self._fits(resources)
         early: Worker | None = None
         for worker in self._workers:
-            if not worker.ready:
+            if not worker.ready or worker.retired:
                 continue
             if not worker.inflight:
                 if fits:
@@ -235,7 +296,7 @@ class Pilot:
     def _place_for_gang(self, resources: Resources) -> tuple[Worker, ...]:
         if not self._fits(resources, resources.ranks):
             return ()
-        idle = tuple(worker for worker in self._workers if worker.ready and not worker.inflight)
+        idle = tuple(worker for worker in self._workers if worker.ready and not worker.retired and not worker.inflight)
         return idle[: resources.ranks] if len(idle) >= resources.ranks else ()
 
     def _fits(self, resources: Resources, times: int = 1) -> bool:

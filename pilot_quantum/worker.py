@@ -3,8 +3,9 @@
 Worker side; no engine, no manager. Every engine calls `run_message` with the bytes that the manager packed; its answer
 is bytes again. This module has the one broad ``except`` of the runtime: whatever a task raises travels back.
 
-Wire format (pickle protocol 5), driver to worker: ``(forget, functions, function_id, calls, hand_back_s, ranks)``.
-``functions`` are ``(id, pickled function)`` that this worker has not seen, a call is either the tuple of positional
+Wire format (pickle protocol 5), driver to worker: ``(forget, functions, shared, function_id, calls, hand_back_s,
+ranks)``. ``functions`` are ``(id, pickled function)`` that this worker has not seen, ``shared`` is None or the shared values
+it has not seen and the numbers of those nobody needs any more, a call is either the tuple of positional
 arguments (only immutable scalars) or the pickled ``(args, kwargs)``, and ``ranks`` is None or the `Ranks` of the one
 call. Worker to driver: see `Answer`.
 """
@@ -18,6 +19,8 @@ import traceback
 from array import array
 from collections.abc import Callable
 from typing import Any, NamedTuple
+
+from ._shared import receive
 
 SCALARS: frozenset[type] = frozenset({int, float, str, bool, bytes, complex, type(None)})
 """Immutable types whose values may share one pickle: nobody can tell a shared one from a copy."""
@@ -94,7 +97,7 @@ def run_message(payload: bytes, functions: Functions, cpu_clock: Callable[[], fl
     gives them to whoever is free.
     """
     cpu = cpu_clock()
-    forget, new, number, calls, hand_back_s, ranks = pickle.loads(payload)  # noqa: S301 - from our own manager
+    forget, new, shared, number, calls, hand_back_s, ranks = pickle.loads(payload)  # noqa: S301 - from our own manager
     if forget:
         functions.clear()
     values: list[Any] = []
@@ -102,6 +105,8 @@ def run_message(payload: bytes, functions: Functions, cpu_clock: Callable[[], fl
     times: array[float] = array("d")
     try:
         functions.update((key, pickle.loads(blob)) for key, blob in new)  # noqa: S301 - from our own manager
+        if shared is not None:
+            receive({key: pickle.loads(blob) for key, blob in shared[0].items()}, shared[1])  # noqa: S301 - as above
         function = functions[number]
     except Exception as error:  # noqa: BLE001 - a function that cannot be loaded fails its tasks, not the worker
         function = _raiser(error)

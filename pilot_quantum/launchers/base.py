@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
 from ..descriptions import PilotDescription
+from ..errors import InvalidDescription
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +72,10 @@ class AbstractLauncher(ABC):
     @abstractmethod
     def acquire(self) -> Allocation:
         """Obtain the resources; blocks until they are held."""
+
+    def resized(self, cores: int) -> Allocation:
+        """Return the allocation with ``cores`` cores instead; raises InvalidDescription if that cannot be had."""
+        raise InvalidDescription(f"cores = {cores}: the launcher {self.description.launcher!r} cannot resize a pilot")
 
     @abstractmethod
     def release(self) -> None:

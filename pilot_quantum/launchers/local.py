@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import psutil
@@ -94,7 +94,13 @@ class LocalLauncher(AbstractLauncher):
 
     def expected(self) -> Allocation:
         """Return one node with the cores, GPUs and memory asked for, checked against this machine."""
-        wanted = self.description
+        return self._checked(self.description)
+
+    def resized(self, cores: int) -> Allocation:
+        """Return the same node with another number of cores, checked against this machine."""
+        return self._checked(replace(self.description, cores_per_node=cores))
+
+    def _checked(self, wanted: PilotDescription) -> Allocation:
         here = detect()
         if wanted.nodes != 1:
             raise InvalidDescription(f"nodes = {wanted.nodes}: the launcher 'local' has exactly 1 node")
