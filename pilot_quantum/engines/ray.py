@@ -13,13 +13,19 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import ray
+from ._ray_token import require_token
+
+require_token()  # before the import of ray, which reads the setting only then
+
+import ray  # noqa: E402
 
 from .._registry import check_options
 from ..descriptions import PilotDescription
 from ..errors import PilotFailed
 from ..launchers.base import Allocation
 from .base import AbstractEngine, EngineEvents, WorkerSlot, worker_environment
+
+_log = logging.getLogger(__name__)
 
 
 class RayEngine(AbstractEngine):
@@ -128,7 +134,7 @@ class _Cluster:
         # Ray puts Unix sockets into this directory, whose paths may have at most 107 characters.
         directory = tempfile.mkdtemp(prefix="pq-", dir=_short_directory())
         try:
-            _init_ray(allocation, directory)
+            _init_ray(allocation, str(Path(directory, "r")))  # Ray opens its own directory to everybody
             self._started.set()
             self._ended.wait()
             ray.shutdown()
@@ -140,8 +146,9 @@ class _Cluster:
 
 
 def _init_ray(allocation: Allocation, directory: str) -> None:
-    paths = os.pathsep.join(filter(None, sys.path))
-    with _environment({"PYTHONPATH": paths, "RAY_USAGE_STATS_ENABLED": "0"}):
+    if os.environ.get("RAY_AUTH_MODE") != "token":
+        _log.warning("Ray was imported before its engine: this cluster has no token, any local user can reach it")
+    with _environment({"PYTHONPATH": os.pathsep.join(filter(None, sys.path)), "RAY_USAGE_STATS_ENABLED": "0"}):
         ray.init(
             address="local",
             num_cpus=allocation.cores,
