@@ -13,17 +13,14 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from ._ray_token import require_token
-
-require_token()  # before the import of ray, which reads the setting only then
-
-import ray  # noqa: E402
-
 from .._registry import check_options
 from ..descriptions import PilotDescription
 from ..errors import PilotFailed
 from ..launchers.base import Allocation
+from ._ray_token import import_ray
 from .base import AbstractEngine, EngineEvents, WorkerSlot, worker_environment
+
+ray = import_ray()
 
 _log = logging.getLogger(__name__)
 
