@@ -210,6 +210,6 @@ def _slot(worker: Worker) -> WorkerSlot:
     for node in worker.pilot._allocation.nodes:
         if place < node.cores:
             gpus = (node.gpus[place % len(node.gpus)],) if node.gpus else ()
-            return WorkerSlot(worker.index, worker.generation, node, gpus)
+            return WorkerSlot(worker.index, worker.generation, node, gpus, worker.pilot.name)
         place -= node.cores
     raise PilotQuantumError(f"worker {worker.index} has no place in {worker.pilot._allocation}")

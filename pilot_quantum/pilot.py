@@ -339,6 +339,8 @@ def _gpus(resources: Resources) -> float:
 def _takes_early(worker: Worker, lane: Lane, now: float) -> bool:
     if len(worker.inflight) != 1 or lane.alone or worker.resources != lane.spec.resources:
         return False
+    if len(lane) <= len(worker.pilot._workers):  # the last tasks wait for whoever is free first
+        return False
     current = worker.inflight[0]
     short = current.estimate_s <= PREFETCH_S and now - current.bound_s <= 2 * PREFETCH_S
     return short and (lane.expected_s or PREFETCH_S) < PREFETCH_S

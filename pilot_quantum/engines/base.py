@@ -24,12 +24,15 @@ class WorkerSlot:
         The node it runs on.
     gpus
         Indices of the GPUs it may see.
+    pilot
+        Name of its pilot.
     """
 
     index: int
     generation: int
     node: Node
     gpus: tuple[int, ...] = ()
+    pilot: str = ""
 
 
 class EngineEvents(Protocol):
@@ -101,7 +104,8 @@ class AbstractEngine(ABC):
 
 
 def worker_environment(slot: WorkerSlot) -> dict[str, str]:
-    """Return what a worker's environment must say: one thread a library, and only its own GPUs."""
+    """Return what a worker's environment must say: one thread a library, only its own GPUs, and where it is."""
     threads = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
     gpus = ",".join(map(str, slot.gpus))
-    return {**dict.fromkeys(threads, "1"), "CUDA_VISIBLE_DEVICES": gpus}
+    place = {"PILOT_QUANTUM_PILOT": slot.pilot, "PILOT_QUANTUM_WORKER": str(slot.index)}
+    return {**dict.fromkeys(threads, "1"), "CUDA_VISIBLE_DEVICES": gpus, **place}
