@@ -32,19 +32,23 @@ def decode(payload: bytes) -> Decoded:
                 continue
             try:
                 values[position] = pickle.loads(value)  # noqa: S301 - from our own worker
-            except Exception as error:  # noqa: BLE001 - unpickling runs user code, which may raise anything
+            except BaseException as error:  # noqa: BLE001 - unpickling runs user code, which may raise anything
                 values[position] = None
                 errors[position] = RemoteError(f"the task's result cannot be rebuilt by the driver: {error!r}")
     return Decoded(values, errors, answer.times, answer.cpu_s, answer.peak_rss)
 
 
 def _exception(data: bytes | None, summary: str, text: str) -> BaseException:
-    error: BaseException
     try:
         if data is None:
             raise TypeError("it could not be pickled")
-        error = pickle.loads(data)  # noqa: S301 - from our own worker
-    except Exception as reason:  # noqa: BLE001 - unpickling runs user code, which may raise anything
-        error = RemoteError(f"{summary} (as text: {reason})")
+        rebuilt: object = pickle.loads(data)  # noqa: S301 - from our own worker
+        if isinstance(rebuilt, BaseException):
+            rebuilt.__cause__ = RemoteTraceback(text)
+            return rebuilt
+        reason: object = f"it was rebuilt as a {type(rebuilt).__name__}"
+    except BaseException as trouble:  # noqa: BLE001 - unpickling runs user code, which may raise anything
+        reason = trouble
+    error = RemoteError(f"{summary} (as text: {reason})")
     error.__cause__ = RemoteTraceback(text)
     return error

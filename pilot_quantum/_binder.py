@@ -6,6 +6,7 @@ lane and call `Binder.enqueue`.
 
 from __future__ import annotations
 
+import logging
 import math
 import pickle
 import time
@@ -14,6 +15,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
 from ._gang import Gang, ranks_on
+from ._groups import Groups
 from ._lanes import HAND_BACK_S, Lane
 from ._message import Message
 from ._shared import SharingCall
@@ -22,6 +24,8 @@ from .policies import PilotLoad, Policy
 from .states import PilotState
 from .task import Task, claim
 from .worker import Ranks
+
+_log = logging.getLogger(__name__)
 
 KNOWN_FUNCTIONS = 1024
 """A worker forgets all its functions when it would have to keep more."""
@@ -45,6 +49,13 @@ class Binder:
         Makes the scheduler call `dispatch` soon.
     sent
         Called after each message is sent.
+
+    Attributes
+    ----------
+    lanes
+        Lanes that have tasks.
+    delayed
+        Tasks that wait for the time of their next attempt.
     """
 
     def __init__(
@@ -55,7 +66,8 @@ class Binder:
         wake: Callable[[], None],
         sent: Callable[[Worker, Message, Lane], None],
     ) -> None:
-        self.lanes: list[Lane] = []
+        self.lanes = Groups()
+        self.delayed: set[Task] = set()
         self._policy = policy
         self._pilots = pilots
         self._wake = wake
@@ -79,19 +91,50 @@ class Binder:
             Whether the scheduler may wait for the next event: False if tasks came in meanwhile.
         """
         self.absorb()
-        blocked: set[int] = set()
+        open_groups = self.lanes.all()
         reserved: dict[str, float] = {}
-        while len(blocked) < len(self.lanes):
-            lane = min((lane for lane in self.lanes if id(lane) not in blocked), key=lambda lane: lane.order)
-            place = self._choose(lane, reserved)
-            if place is None:
-                blocked.add(id(lane))
-                self._reserve(lane, reserved)
-                continue
-            self._send(lane, place)
-            if not len(lane):
-                self.deactivate(lane)
+        aside: list[Lane] = []
+        while open_groups:
+            heads = [
+                (lane.order, position) for position, g in enumerate(open_groups) if (lane := g.first()) is not None
+            ]
+            if not heads:
+                break
+            group = open_groups[min(heads)[1]]
+            lane = group.first()
+            if lane is not None and not self._serve(lane, reserved):
+                if self._idle_place(lane):  # something about this lane's own function: the others may do better
+                    group.set_aside(lane)
+                    aside.append(lane)
+                else:
+                    open_groups.remove(group)
+        for lane in aside:
+            self.lanes.add(lane)
         return not self._activated
+
+    def _serve(self, lane: Lane, reserved: dict[str, float]) -> bool:
+        """Send one message of a lane; return False if it finds no place."""
+        try:
+            place = self._choose(lane, reserved)
+        except Exception as error:  # noqa: BLE001 - a policy is user code; only the tasks it was asked about may suffer
+            _log.exception("the policy failed")
+            for task in self.empty(lane):
+                task.fail(error)
+            return True
+        if place is None:
+            self._reserve(lane, reserved)
+            return False
+        self._send(lane, place)
+        if len(lane):
+            self.lanes.add(lane)
+        else:
+            self.deactivate(lane)
+        return True
+
+    def _idle_place(self, lane: Lane) -> bool:
+        """Return whether some pilot has room for the lane's tasks, though it was not taken."""
+        needs = lane.spec.resources
+        return any(pilot._has_room(needs) for pilot in self._candidates(lane))
 
     def give_back(self, tasks: Iterable[Task]) -> None:
         """Queue tasks again, before all others, that were dispatched and have not run."""
@@ -99,38 +142,51 @@ class Binder:
             task.requeue()
             if not task.done():
                 task.lane.queue.appendleft(task)
-                self.enqueue(task.lane)
+                self._changed(task.lane)
+
+    def delay(self, task: Task) -> None:
+        """Keep a task that waits for its next attempt; it can be cancelled meanwhile."""
+        task.requeue()
+        self.delayed.add(task)
 
     def try_again(self, task: Task) -> None:
-        """Queue a task for another attempt, alone in its message."""
-        task.requeue()
-        if not task.done():
-            task.lane.again.append(task)
-            self.enqueue(task.lane)
+        """Queue a delayed task for another attempt, alone in its message."""
+        if task in self.delayed:
+            self.delayed.remove(task)
+            if not task.done():
+                task.lane.again.append(task)
+                self._changed(task.lane)
 
-    def absorb(self) -> None:
-        """Take newly activated lanes into `lanes`."""
+    def absorb(self) -> list[Lane]:
+        """Take newly activated lanes into `lanes` and return them."""
+        new = []
         while self._activated:
             lane = self._activated.popleft()
             if lane in self.lanes:
                 continue
             if len(lane):
-                self.lanes.append(lane)
+                self.lanes.add(lane)
+                new.append(lane)
             else:
                 self._rest(lane)
+        return new
 
     def deactivate(self, lane: Lane) -> None:
         """Drop a lane that has run empty."""
-        self.lanes.remove(lane)
+        self.lanes.drop(lane)
         self._rest(lane)
 
     def empty(self, lane: Lane) -> list[Task]:
         """Take all tasks out of a lane and drop it."""
-        tasks = [*lane.again, *lane.queue]
-        lane.again.clear()
-        lane.queue.clear()
+        tasks = lane.pop_all()
         self.deactivate(lane)
         return tasks
+
+    def _changed(self, lane: Lane) -> None:
+        if lane in self.lanes:
+            self.lanes.add(lane)
+        else:
+            self.enqueue(lane)
 
     def _rest(self, lane: Lane) -> None:
         lane.active = False

@@ -60,7 +60,7 @@ class Keeper:
         self._ended = ended
 
     def add(self, pilot: Pilot) -> None:
-        """Take a pilot in and start it; from any thread."""
+        """Take a pilot in and start it."""
         self.pilots[pilot.name] = pilot
         self.version += 1
         threading.Thread(target=self._bring_up, args=(pilot,), name=f"start-{pilot.name}", daemon=True).start()

@@ -6,16 +6,15 @@ binding decision cost the same for ten tasks as for a million, and a message alw
 
 from __future__ import annotations
 
-import itertools
 from collections import deque
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from ._functions import TaskFunction
 from ._shared import capture
 from .descriptions import DEFAULT_RETRIES, ONE_CPU, Resources, Retries
 from .task import Task
-from .worker import dumps
+from .worker import SMALL, dumps
 
 TARGET_S = 0.015
 """Work a message aims for, in seconds: long against a dispatch, short against a person."""
@@ -27,44 +26,10 @@ MAX_TASKS = 4096
 """Most tasks in one message."""
 GROWTH = 8
 """A message holds at most this many times the tasks of its function observed so far."""
+_SHORT = 256
+"""Texts and bytes up to this length travel with a message's other scalars, longer ones in a pickle of their own."""
 MAX_BYTES = 100_000
 """Most bytes of arguments in one message: above this, copying costs more than packing saves."""
-
-
-class TaskFunction:
-    """A function as workers know it, and what was learned about it.
-
-    Attributes
-    ----------
-    number
-        Identity on the wire.
-    mean_s
-        Moving average of its run time on a worker, in seconds; None before the first observation.
-    seen
-        Tasks observed so far.
-    """
-
-    __slots__ = ("_blob", "function", "mean_s", "name", "number", "seen")
-    _numbers = itertools.count()
-
-    def __init__(self, function: Callable[..., Any]) -> None:
-        self.function = function
-        self.number = next(self._numbers)
-        self.name = getattr(function, "__name__", type(function).__name__)
-        self.mean_s: float | None = None
-        self.seen = 0
-        self._blob = dumps(function)
-
-    @property
-    def blob(self) -> bytes:
-        """The pickled function."""
-        return self._blob
-
-    def learn(self, tasks: int, seconds: float) -> None:
-        """Take in that ``tasks`` tasks took ``seconds`` in all on one worker."""
-        mean = seconds / tasks
-        self.mean_s = mean if self.mean_s is None else 0.7 * self.mean_s + 0.3 * mean
-        self.seen += tasks
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,16 +54,19 @@ class Lane:
         Tasks that have not been tried, oldest first.
     again
         Tasks to be tried again, alone in their message, before the others.
+    carried
+        Whether the callable travels with each call.
     active
         Whether the scheduler knows that the lane has tasks.
     checked
         Version of the manager's set of pilots for which the lane was found satisfiable.
     """
 
-    __slots__ = ("active", "again", "checked", "function", "queue", "spec")
+    __slots__ = ("active", "again", "carried", "checked", "function", "queue", "spec")
 
-    def __init__(self, function: TaskFunction, spec: LaneSpec) -> None:
+    def __init__(self, function: TaskFunction, spec: LaneSpec, *, carried: bool = False) -> None:
         self.function = function
+        self.carried = carried
         self.spec = spec
         self.queue: deque[Task] = deque()
         self.again: deque[Task] = deque()
@@ -130,6 +98,14 @@ class Lane:
         needs = self.spec.resources
         return needs.cpus > 1 or needs.ranks > 1 or needs.gpus > 0 or needs.memory > 0
 
+    def pop_all(self) -> list[Task]:
+        """Take out all tasks, also those that are being appended meanwhile."""
+        tasks: list[Task] = []
+        for waiting in (self.again, self.queue):
+            while waiting:
+                tasks.append(waiting.popleft())
+        return tasks
+
     def take(self, workers: int) -> tuple[list[Task], float]:
         """Take the tasks of the next message and their expected run time, in seconds.
 
@@ -148,7 +124,7 @@ class Lane:
         size = 0
         while len(tasks) < count and self.queue:
             call = self.queue[0].call
-            size += 0 if type(call) is tuple else len(call)
+            size += 0 if type(call) is tuple or call is None else len(call)
             if tasks and size > MAX_BYTES:
                 break
             tasks.append(self.queue.popleft())
@@ -161,8 +137,12 @@ class Lane:
         return max(1, min(int(wanted), MAX_TASKS, GROWTH * max(1, self.function.seen)))
 
 
-def pack_call(args: tuple[Any, ...], kwargs: dict[str, Any], scalars: frozenset[type]) -> Any:
+def pack_call(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """Capture arguments now, so that later changes by the caller do not reach the task."""
-    if not kwargs and all(type(value) in scalars for value in args):
+    if not kwargs and all(type(value) in SMALL or _is_short(value) for value in args):
         return args
     return capture(dumps, (args, kwargs))
+
+
+def _is_short(value: object) -> bool:
+    return (type(value) is str or type(value) is bytes) and len(value) <= _SHORT

@@ -29,7 +29,7 @@ class EventLoop:
         self._sequence = itertools.count()
         self._thread: threading.Thread | None = None
 
-    def start(self, before_wait: Callable[[], bool], failed: Callable[[Exception], None]) -> None:
+    def start(self, before_wait: Callable[[], bool], failed: Callable[[BaseException], None]) -> None:
         """Start the thread.
 
         Parameters
@@ -52,18 +52,36 @@ class EventLoop:
         """Have ``handler(*args)`` called in ``seconds`` seconds; from the loop's thread only."""
         heapq.heappush(self._timers, (time.monotonic() + seconds, next(self._sequence), handler, args))
 
+    def call(self, handler: Callable[..., Any], *args: Any) -> Any:
+        """Call ``handler(*args)`` in the loop's thread and return its result; None if the loop has ended."""
+        if threading.current_thread() is self._thread:
+            return handler(*args)
+        answer: queue.SimpleQueue[Any] = queue.SimpleQueue()
+        self.post(lambda: answer.put(handler(*args)))
+        while not self.stopped or (self._thread is not None and self._thread.is_alive()):
+            try:
+                return answer.get(timeout=0.2)
+            except queue.Empty:
+                continue
+        return None
+
+    @property
+    def here(self) -> bool:
+        """Whether the caller runs in the loop's thread."""
+        return threading.current_thread() is self._thread
+
     def join(self) -> None:
         """Wait for the loop's end, unless called from its own thread."""
         if self._thread is not None and threading.current_thread() is not self._thread:
             self._thread.join()
 
-    def _run(self, before_wait: Callable[[], bool], failed: Callable[[Exception], None]) -> None:
+    def _run(self, before_wait: Callable[[], bool], failed: Callable[[BaseException], None]) -> None:
         try:
             while not self.stopped:
                 if before_wait():
                     handler, args = self._next()
                     handler(*args)
-        except Exception as error:
+        except BaseException as error:  # the thread must never end without a word
             self.stopped = True
             failed(error)
             raise

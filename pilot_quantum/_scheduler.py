@@ -7,7 +7,6 @@ so there are no locks but the one inside a task.
 from __future__ import annotations
 
 import logging
-import queue
 import time
 from collections.abc import Callable
 from typing import Any
@@ -43,6 +42,10 @@ class Scheduler:
         The pilots.
     notices
         What applications are told.
+    waiting
+        Tasks whose parents have not ended.
+    failure
+        What ended the thread before its time; None normally.
     """
 
     def __init__(self, policy: Policy) -> None:
@@ -50,8 +53,12 @@ class Scheduler:
         self._loop = EventLoop()
         self.keeper = Keeper(self._loop, self.notices, lost=self.worker_lost, ended=self._pilot_ended)
         self._binder = Binder(policy, self.keeper.pilots, wake=self._wake, sent=self._sent)
+        self.waiting: set[Any] = set()
+        self.failure: BaseException | None = None
+        self._last_error: PilotFailed | None = None
         self._watching = False
-        self._loop.start(self._binder.dispatch, self._abort)
+        self._checked = 0
+        self._loop.start(self._before_wait, self._abort)
 
     # Calls from any thread.
 
@@ -59,14 +66,26 @@ class Scheduler:
         """Have the scheduler's thread call ``handler(*args)``."""
         self._loop.post(handler, *args)
 
+    def call(self, handler: Callable[..., Any], *args: Any) -> Any:
+        """Have the scheduler's thread call ``handler(*args)`` and return the result; None if it has ended."""
+        return self._loop.call(handler, *args)
+
+    @property
+    def here(self) -> bool:
+        """Whether the caller runs in the scheduler's thread, as a done-callback does."""
+        return self._loop.here
+
     def enqueue(self, lane: Lane) -> None:
         """Tell the scheduler that tasks were appended to a lane."""
         self._binder.enqueue(lane)
-        if lane.checked != self.keeper.version:  # a pilot came or went since the lane was found satisfiable
-            self._loop.post(self._fail_orphans, None)
         if self._loop.stopped:  # closed while the caller was submitting
-            for task in [*lane.again, *lane.queue]:
+            for task in lane.pop_all():
                 task.cancel()
+
+    def check_open(self, child: Task) -> None:
+        """Cancel a task that came to wait for its parents while the manager was being closed."""
+        if self._loop.stopped:
+            child.cancel()
 
     def problem(self, lane: Lane) -> str | None:
         """Return why no pilot, present or starting, can ever run this lane's tasks; None if one can."""
@@ -89,6 +108,19 @@ class Scheduler:
         if not self._loop.stopped:
             self._loop.post(self._close)
         self._loop.join()
+
+    def _before_wait(self) -> bool:
+        """Do what follows from all events so far; return whether the next one may be waited for."""
+        new = self._binder.absorb()
+        if self._checked != self.keeper.version:  # a pilot came or went
+            self._checked = self.keeper.version
+            self._fail_orphans(list(self._binder.lanes))
+        elif any(lane.checked != self._checked for lane in new):
+            self._fail_orphans(new)
+        idle = self._binder.dispatch()
+        for pilot in [pilot for pilot in self.keeper.pilots.values() if pilot.state is PilotState.DRAINING]:
+            self.keeper.drain(pilot)
+        return idle and self._checked == self.keeper.version
 
     def _wake(self) -> None:
         self._loop.post(_nothing)
@@ -118,8 +150,6 @@ class Scheduler:
         else:
             self._tasks_answered(pilot, message, tasks, answer)
         self.keeper.retire_if_idle(worker)
-        if pilot.state is PilotState.DRAINING:
-            self.keeper.drain(pilot)
 
     def _tasks_answered(self, pilot: Pilot, message: Message, tasks: list[Task], answer: Decoded) -> None:
         function = tasks[0].lane.function
@@ -155,6 +185,7 @@ class Scheduler:
         rule = task.lane.spec.retries
         if not rule.exceptions or task.attempt > rule.exceptions or not isinstance(error, rule.on):
             return False
+        self._binder.delay(task)
         self._loop.after(rule.backoff_s * 2 ** (task.attempt - 1), self._binder.try_again, task)
         task.attempt += 1
         return True
@@ -179,10 +210,9 @@ class Scheduler:
         charged, innocent = tasks_of_lost(messages, f"{where} was lost while it ran the task: {reason}")
         self._binder.give_back(innocent)
         for task, delay_s in charged:
+            self._binder.delay(task)
             self._loop.after(delay_s, self._binder.try_again, task)
         self.keeper.replace_lost(worker, reason)
-        if pilot.state is PilotState.DRAINING:
-            self.keeper.drain(pilot)
 
     def _stop_gang(self, gang: Gang) -> None:
         """Stop the workers of all ranks that have not answered: they may wait for one that is gone."""
@@ -208,20 +238,18 @@ class Scheduler:
         text = f"task {task.number} ({task.name}) ran longer than timeout_s = {timeout_s:g} and was stopped"
         task.fail(TaskTimeout(text))
 
-    def cancel(self, task: Task, answer: queue.SimpleQueue[bool]) -> None:
-        """Cancel a dispatched task by stopping its worker; say through ``answer`` whether it is cancelled."""
+    def cancel(self, task: Task) -> bool:
+        """Cancel a dispatched task by stopping its worker; return whether it is cancelled."""
         message = task.message
         if task.done() or message is None or task.cancel():
-            answer.put(task.cancelled())
-            return
+            return task.cancelled()
         pilot = self.keeper.pilots[message.pilot]
         worker = pilot._workers[message.worker]
         if not pilot._engine.can_stop or (message.gang is None and message not in worker.inflight):
-            answer.put(task.cancelled())
-            return
+            return task.cancelled()
         self._stop_running(worker, message, task)
         task.cancel_running()
-        answer.put(True)
+        return True
 
     def _watch_memory(self) -> None:
         running = [pilot for pilot in self.keeper.pilots.values() if any(w.inflight for w in pilot._workers)]
@@ -247,50 +275,62 @@ class Scheduler:
 
     def _pilot_ended(self, messages: list[Message], error: PilotFailed | None) -> None:
         self._binder.give_back(task for message in messages for task in message.tasks)
-        self._fail_orphans(error)
+        if error is not None:
+            self._last_error = error
 
-    def _fail_orphans(self, error: PilotFailed | None) -> None:
+    def _fail_orphans(self, lanes: list[Lane]) -> None:
         """End waiting tasks that no remaining pilot can run, rather than let them wait for ever."""
-        self._binder.absorb()
-        for lane in list(self._binder.lanes):
+        for lane in lanes:
             reason = self.problem(lane)
             if reason is None:
-                continue
-            for task in self._binder.empty(lane):
-                failure = UnsatisfiableRequest(f"task {task.number} ({task.name}) can no longer run: {reason}")
-                failure.__cause__ = error
-                task.fail(failure)
+                lane.checked = self._checked
+            elif lane in self._binder.lanes:
+                self._fail(self._binder.empty(lane), reason)
+        for task in list(self._binder.delayed):
+            reason = self.problem(task.lane)
+            if reason is not None:
+                self._binder.delayed.remove(task)
+                self._fail([task], reason)
+
+    def _fail(self, tasks: list[Task], reason: str) -> None:
+        for task in tasks:
+            failure = UnsatisfiableRequest(f"task {task.number} ({task.name}) can no longer run: {reason}")
+            failure.__cause__ = self._last_error
+            task.fail(failure)
 
     def _close(self) -> None:
         self._loop.stopped = True
-        pilots = self.keeper.pilots.values()
-        running = [m for pilot in pilots for worker in pilot._workers for m in worker.inflight]
-        tasks = [task for message in running for task in message.tasks]
-        self._binder.absorb()
-        for lane in list(self._binder.lanes):
-            for task in self._binder.empty(lane):
-                task.cancel()
-        for pilot in pilots:
-            for worker in pilot._workers:
-                worker.inflight.clear()
+        for child in sorted(self.waiting, key=lambda task: -task.number):  # children before their parents
+            child.cancel()
+        dispatched, queued = self._take_all()
+        for task in queued:
+            task.cancel()
         self.keeper.end_all()
-        for task in tasks:
+        for task in dispatched:
             task.cancel_running()
         self.notices.close()
 
-    def _abort(self, error: Exception) -> None:
+    def _abort(self, error: BaseException) -> None:
         _log.error("the scheduler failed; all tasks end with its error", exc_info=error)
-        self._binder.absorb()
+        self.failure = error
         failure = ManagerClosed(f"the scheduler failed: {error!r}")
         failure.__cause__ = error
-        tasks = [task for lane in list(self._binder.lanes) for task in self._binder.empty(lane)]
-        pilots = list(self.keeper.pilots.values())
-        tasks += [t for pilot in pilots for worker in pilot._workers for m in worker.inflight for t in m.tasks]
-        for task in tasks:
+        for task in [*(task for tasks in self._take_all() for task in tasks), *self.waiting]:
             task.fail(failure)
-        for pilot in pilots:
+        for pilot in self.keeper.pilots.values():
             pilot._enter(PilotState.FAILED, PilotFailed(str(failure)))
             pilot._take_down()
+
+    def _take_all(self) -> tuple[list[Task], list[Task]]:
+        """Take every task out of the books; return those that were dispatched and those that were not."""
+        messages = [m for pilot in self.keeper.pilots.values() for w in pilot._workers for m in w.inflight]
+        for pilot in self.keeper.pilots.values():
+            for worker in pilot._workers:
+                worker.inflight.clear()
+        self._binder.absorb()
+        queued = [task for lane in self._binder.lanes for task in self._binder.empty(lane)]
+        queued += self._binder.delayed
+        return [task for message in messages for task in message.tasks], queued
 
 
 def _nothing() -> None:

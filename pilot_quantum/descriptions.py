@@ -17,6 +17,22 @@ from .errors import InvalidDescription
 _EMPTY: Mapping[str, Any] = MappingProxyType({})
 
 
+def _whole(what: str, value: object, least: int, rule: str) -> None:
+    valid = isinstance(value, int) and not isinstance(value, bool) and value >= least
+    _require(valid, what, value, rule)
+
+
+def _real(what: str, value: object, rule: str, *, least: float = 0.0, above: bool = False) -> None:
+    number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    valid = number and (value > least if above else value >= least)  # type: ignore[operator]  # it is a number
+    _require(valid, what, value, rule)
+
+
+def _exception_types(value: object) -> bool:
+    types = value if isinstance(value, tuple) else (None,)
+    return all(isinstance(item, type) and issubclass(item, BaseException) for item in types)
+
+
 def _require(condition: bool, what: str, value: object, rule: str) -> None:
     if not condition:
         raise InvalidDescription(f"{what} = {value!r}: {rule}")
@@ -41,8 +57,8 @@ class DeviceRequest:
     shots: int = 0
 
     def __post_init__(self) -> None:
-        _require(self.min_qubits >= 0, "min_qubits", self.min_qubits, "must be 0 or more")
-        _require(self.shots >= 0, "shots", self.shots, "must be 0 (exact) or more")
+        _whole("min_qubits", self.min_qubits, 0, "must be a whole number, 0 or more")
+        _whole("shots", self.shots, 0, "must be a whole number, 0 (exact) or more")
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,11 +92,11 @@ class Resources:
     device: DeviceRequest | None = None
 
     def __post_init__(self) -> None:
-        _require(self.cpus >= 1, "cpus", self.cpus, "must be 1 or more")
-        _require(self.gpus >= 0, "gpus", self.gpus, "must be 0 or more")
-        _require(self.memory >= 0, "memory", self.memory, "must be 0 (not stated) or a number of bytes")
-        _require(self.ranks >= 0, "ranks", self.ranks, "must be 0 (not a gang) or more")
-        _require(self.gpus_per_rank >= 0, "gpus_per_rank", self.gpus_per_rank, "must be 0 or more")
+        _whole("cpus", self.cpus, 1, "must be a whole number, 1 or more")
+        _real("gpus", self.gpus, "must be a number, 0 or more")
+        _whole("memory", self.memory, 0, "must be 0 (not stated) or a whole number of bytes")
+        _whole("ranks", self.ranks, 0, "must be a whole number, 0 (not a gang) or more")
+        _real("gpus_per_rank", self.gpus_per_rank, "must be a number, 0 or more")
         gang = self.ranks > 0 or self.gpus_per_rank == 0
         _require(gang, "gpus_per_rank", self.gpus_per_rank, "needs ranks >= 1")
 
@@ -108,9 +124,10 @@ class Retries:
     backoff_s: float = 0.0
 
     def __post_init__(self) -> None:
-        _require(self.lost_worker >= 0, "lost_worker", self.lost_worker, "must be 0 or more")
-        _require(self.exceptions >= 0, "exceptions", self.exceptions, "must be 0 or more")
-        _require(self.backoff_s >= 0, "backoff_s", self.backoff_s, "must be 0 or more seconds")
+        _whole("lost_worker", self.lost_worker, 0, "must be a whole number, 0 or more")
+        _whole("exceptions", self.exceptions, 0, "must be a whole number, 0 or more")
+        _real("backoff_s", self.backoff_s, "must be 0 or more seconds")
+        _require(_exception_types(self.on), "on", self.on, "must be a tuple of exception types")
         _require(not self.exceptions or bool(self.on), "on", self.on, "name the exception types to retry on")
 
 
@@ -164,8 +181,21 @@ class TaskDescription:
 
     def __post_init__(self) -> None:
         _require(callable(self.function), "function", self.function, "must be callable")
-        _require(self.timeout_s is None or self.timeout_s > 0, "timeout_s", self.timeout_s, "must be positive")
-        _require(self.estimate_s is None or self.estimate_s >= 0, "estimate_s", self.estimate_s, "must be >= 0")
+        kinds = {
+            "args": tuple,
+            "kwargs": Mapping,
+            "resources": Resources,
+            "retries": Retries,
+            "name": str,
+            "after": tuple,
+        }
+        for what, kind in kinds.items():
+            _require(isinstance(getattr(self, what), kind), what, getattr(self, what), f"must be a {kind.__name__}")
+        _whole("priority", self.priority, -(2**62), "must be a whole number; higher starts first")
+        if self.timeout_s is not None:
+            _real("timeout_s", self.timeout_s, "must be a positive number of seconds, or None", above=True)
+        if self.estimate_s is not None:
+            _real("estimate_s", self.estimate_s, "must be 0 or more seconds, or None if unknown")
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,9 +239,15 @@ class PilotDescription:
     launcher_options: Mapping[str, Any] = field(default_factory=lambda: _EMPTY)
 
     def __post_init__(self) -> None:
-        _require(self.nodes >= 1, "nodes", self.nodes, "must be 1 or more")
-        cores, gpus, memory = self.cores_per_node, self.gpus_per_node, self.memory_per_node
-        _require(cores is None or cores >= 1, "cores_per_node", cores, "must be 1 or more, or None for all")
-        _require(gpus is None or gpus >= 0, "gpus_per_node", gpus, "must be 0 or more, or None for all")
-        _require(memory is None or memory > 0, "memory_per_node", memory, "must be positive, or None for all")
-        _require(self.walltime_s is None or self.walltime_s > 0, "walltime_s", self.walltime_s, "must be positive")
+        for what in ("name", "engine", "launcher"):
+            _require(isinstance(getattr(self, what), str), what, getattr(self, what), "must be a string")
+        _whole("nodes", self.nodes, 1, "must be a whole number, 1 or more")
+        for what, least in (("cores_per_node", 1), ("gpus_per_node", 0), ("memory_per_node", 1)):
+            value = getattr(self, what)
+            if value is not None:
+                _whole(what, value, least, f"must be a whole number, {least} or more, or None for all there is")
+        if self.walltime_s is not None:
+            _real("walltime_s", self.walltime_s, "must be a positive number of seconds, or None", above=True)
+        for what in ("engine_options", "launcher_options"):
+            options = getattr(self, what)
+            _require(isinstance(options, Mapping), what, options, "must be a mapping of option names to values")

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import itertools
-import queue
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ALL_COMPLETED, wait
 from concurrent.futures import as_completed as stock_as_completed
 from typing import Any
 
-from ._dependencies import submit_child
+from ._dependencies import parents_of, submit_child
 from ._events import PilotEvents
 from ._executor import ManagerExecutor
-from ._lanes import Lane, LaneSpec, TaskFunction, pack_call
+from ._functions import FunctionTable
+from ._lanes import Lane, LaneSpec, pack_call
 from ._scheduler import Scheduler
 from ._scope import RuntimeScope
 from ._shared import Shared
@@ -23,7 +23,7 @@ from .launchers import Allocation
 from .pilot import Pilot
 from .policies import LeastLoaded, Policy
 from .task import Task
-from .worker import SCALARS, dumps
+from .worker import SMALL, dumps
 
 _PLAIN = LaneSpec()
 _CACHED_LANES = 4096
@@ -51,7 +51,7 @@ class PilotManager:
     def __init__(self, policy: Policy | None = None) -> None:
         self._scheduler = Scheduler(policy or LeastLoaded())
         self._lanes: dict[Any, Lane] = {}
-        self._functions: dict[Any, TaskFunction] = {}
+        self._functions = FunctionTable()
         self._numbers = itertools.count()
         self._pilot_numbers = itertools.count()
         self._names: set[str] = set()
@@ -89,7 +89,7 @@ class PilotManager:
         pilot = Pilot(name, description, lambda pilot: PilotEvents(self._scheduler, pilot))
         pilot._control = _Control(self._scheduler)
         self._names.add(name)
-        self._scheduler.keeper.add(pilot)
+        self._scheduler.call(self._scheduler.keeper.add, pilot)
         return pilot
 
     def pilots(self) -> tuple[Pilot, ...]:
@@ -129,15 +129,20 @@ class PilotManager:
         if isinstance(task, TaskDescription):
             if args or kwargs or pilot is not None:
                 raise InvalidDescription("a TaskDescription holds its own arguments and pilot: give none beside it")
-            lane, args, kwargs, after = self._described(task), task.args, dict(task.kwargs), task.after
+            lane, function = self._described(task), task.function
+            args, kwargs, after = task.args, dict(task.kwargs), task.after
         else:
-            lane, after = self._lane(task, _PLAIN if pilot is None else LaneSpec(pilots=_group(pilot))), ()
-        for value in args:
-            if type(value) not in SCALARS and isinstance(value, Task):
-                after = (*after, value)
-        if after:
-            return submit_child(self._scheduler, lane, next(self._numbers), args=args, kwargs=kwargs, parents=after)
-        new = Task(lane, next(self._numbers), pack_call(args, kwargs, SCALARS), time.monotonic())
+            lane, function, after = (
+                self._lane(task, _PLAIN if pilot is None else LaneSpec(pilots=_group(pilot))),
+                task,
+                (),
+            )
+        parents = parents_of(args, kwargs, after)
+        if lane.carried:
+            args = (function, *args)
+        if parents:
+            return submit_child(self._scheduler, lane, next(self._numbers), args=args, kwargs=kwargs, parents=parents)
+        new = Task(lane, next(self._numbers), pack_call(args, kwargs), time.monotonic())
         lane.queue.append(new)
         self._scheduler.enqueue(lane)
         return new
@@ -153,13 +158,25 @@ class PilotManager:
         """Submit ``function(item)`` for every item and return the tasks in order; errors as in `submit_task`."""
         spec = _PLAIN if pilot is None and resources is ONE_CPU else LaneSpec(resources, _group(pilot))
         lane = self._lane(function, spec)
-        clock, numbers, scalars = time.monotonic, self._numbers, SCALARS
-        tasks = [
-            Task(lane, next(numbers), (item,) if type(item) in scalars else pack_call((item,), {}, scalars), clock())
-            for item in items
-        ]
-        lane.queue.extend(tasks)
-        if tasks:
+        carried = (function,) if lane.carried else ()
+        clock, numbers, small = time.monotonic, self._numbers, frozenset() if carried else SMALL
+        tasks: list[Task] = []
+        ready: list[Task] = []
+        for item in items:
+            if type(item) in small:
+                task = Task(lane, next(numbers), (item,), clock())
+            elif isinstance(item, Task):
+                task = submit_child(
+                    self._scheduler, lane, next(numbers), args=(*carried, item), kwargs={}, parents=(item,)
+                )
+                tasks.append(task)
+                continue
+            else:
+                task = Task(lane, next(numbers), pack_call((*carried, item), {}), clock())
+            tasks.append(task)
+            ready.append(task)
+        lane.queue.extend(ready)
+        if ready:
             self._scheduler.enqueue(lane)
         return tasks
 
@@ -176,17 +193,13 @@ class PilotManager:
         return self._lane(task.function, spec)
 
     def _lane(self, function: Callable[..., Any], spec: LaneSpec) -> Lane:
-        key: Any = function if spec is _PLAIN else (function, spec)
-        try:
-            lane = self._lanes.get(key)
-        except TypeError:  # an unhashable callable has a lane of its own
-            lane, key = Lane(TaskFunction(function), spec), None
+        known, carried = self._functions.find(function)
+        key = known if spec is _PLAIN else (known, spec)
+        lane = self._lanes.get(key)
         if lane is None:
             if len(self._lanes) >= _CACHED_LANES:  # a lane that is dropped here still works for tasks it holds
                 self._lanes.clear()
-                self._functions.clear()
-            known = self._functions.get(function) or self._functions.setdefault(function, TaskFunction(function))
-            lane = self._lanes.setdefault(key, Lane(known, spec))
+            lane = self._lanes.setdefault(key, Lane(known, spec, carried=carried))
         if self._closed or lane.checked != self._scheduler.keeper.version:
             self._check(lane)
         return lane
@@ -202,6 +215,8 @@ class PilotManager:
     def _check_open(self) -> None:
         if self._closed:
             raise ManagerClosed("this PilotManager was closed")
+        if self._scheduler.failure is not None:
+            raise ManagerClosed("this PilotManager has failed") from self._scheduler.failure
 
     def share(self, value: Any) -> Shared:
         """Return a handle to a value that many tasks need; as an argument it is sent to each worker only once.
@@ -228,9 +243,7 @@ class PilotManager:
         """
         if task.done() or task.cancel():
             return task.cancelled()
-        answer: queue.SimpleQueue[bool] = queue.SimpleQueue()
-        self._scheduler.post(self._scheduler.cancel, task, answer)
-        return answer.get()
+        return bool(self._scheduler.call(self._scheduler.cancel, task))
 
     # Notices.
 
@@ -281,6 +294,8 @@ class _Control:
 
     def release(self, pilot: Pilot) -> None:
         self._do(self._scheduler.keeper.end, pilot, None)
+        if not self._scheduler.here:
+            pilot._gone.wait()
 
     def drain(self, pilot: Pilot) -> None:
         self._do(self._scheduler.keeper.drain, pilot)
@@ -289,15 +304,10 @@ class _Control:
         self._do(self._scheduler.keeper.resize, pilot, allocation)
 
     def _do(self, action: Callable[..., None], *args: Any) -> None:
-        done: queue.SimpleQueue[None] = queue.SimpleQueue()
-
-        def act() -> None:
-            action(*args)
-            done.put(None)
-
-        if not args[0].state.final:
-            self._scheduler.post(act)
-            done.get()
+        if self._scheduler.here:  # a done-callback must not wait for the thread it runs in
+            self._scheduler.post(action, *args)
+        else:
+            self._scheduler.call(action, *args)
 
 
 def _group(pilot: str | Sequence[str] | None) -> tuple[str, ...] | None:

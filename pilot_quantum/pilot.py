@@ -184,7 +184,6 @@ class Pilot:
         """Give the resources back at once; tasks that have not ended go on elsewhere, or fail if they cannot."""
         if self._control is not None:
             self._control.release(self)
-            self._gone.wait()
 
     def drain(self) -> None:
         """Take nothing new, finish what is running, then release; returns at once."""
@@ -214,6 +213,8 @@ class Pilot:
 
     def _enter(self, state: PilotState, error: PilotFailed | None = None) -> None:
         with self._changed:
+            if self._state.final:
+                return
             self._state = state
             self._error = error
             self._changed.notify_all()
@@ -298,6 +299,12 @@ class Pilot:
             return ()
         idle = tuple(worker for worker in self._workers if worker.ready and not worker.retired and not worker.inflight)
         return idle[: resources.ranks] if len(idle) >= resources.ranks else ()
+
+    def _has_room(self, resources: Resources) -> bool:
+        """Return whether enough workers are idle, and enough cores, GPUs and memory free."""
+        times = max(1, resources.ranks)
+        idle = sum(worker.ready and not worker.retired and not worker.inflight for worker in self._workers)
+        return idle >= times and self._fits(resources, times)
 
     def _fits(self, resources: Resources, times: int = 1) -> bool:
         return (

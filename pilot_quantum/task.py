@@ -7,6 +7,7 @@ is what makes a million queued tasks affordable.
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Generator
 from concurrent.futures import Future
@@ -20,6 +21,8 @@ from .trace import TaskTrace
 if TYPE_CHECKING:
     from ._lanes import Lane
     from ._message import Message
+
+_log = logging.getLogger(__name__)
 
 # Guards `_state` of every task whose condition does not exist yet, and the making of conditions. Never wait for a
 # condition while holding it: `concurrent.futures.wait` holds conditions while it asks for further ones.
@@ -90,6 +93,12 @@ class Task(Future[Any]):
         """Return number, name and state."""
         return f"<Task {self.number} {self.name} {self.state}>"
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Refuse to be pickled: a copy on a worker would never end."""
+        raise TypeError(
+            f"{self!r} cannot travel inside an argument: pass the task itself as an argument, or its result"
+        )
+
     def __await__(self) -> Generator[Any, None, Any]:
         """Wait for the result inside a coroutine."""
         import asyncio  # 20 ms, which only coroutines should pay
@@ -118,6 +127,13 @@ class Task(Future[Any]):
     def done(self) -> bool:
         """Return whether the task has ended, in whatever way."""
         return self._state in _ENDED
+
+    def cancel(self) -> bool:
+        """Cancel the task if no worker has it yet; return whether it is cancelled.
+
+        A dispatched task is cancelled by `PilotManager.cancel`, which stops its worker.
+        """
+        return self._cancel_if(PENDING)
 
     def result(self, timeout: float | None = None) -> Any:
         """Return the task's value, waiting up to ``timeout`` seconds (None: without limit)."""
@@ -166,15 +182,27 @@ class Task(Future[Any]):
 
     def cancel_running(self) -> None:
         """End a dispatched task as cancelled, after its worker was stopped."""
+        self._cancel_if(RUNNING, PENDING)
+
+    def _cancel_if(self, *states: str) -> bool:
+        # Unlike the stock Future, waiters learn of it at once, not when the task's turn would have come.
         with self._condition:
-            if self._state in _ENDED:
-                return
+            if self._state not in states:
+                return self._state == CANCELLED_AND_NOTIFIED
             self._state = CANCELLED_AND_NOTIFIED
             self.call = None
             for waiter in self._waiters:
                 waiter.add_cancelled(self)
             self._condition.notify_all()
-        self._invoke_callbacks()  # type: ignore[attr-defined]  # the stock Future's own, missing from typeshed
+        self._invoke_callbacks()
+        return True
+
+    def _invoke_callbacks(self) -> None:
+        for callback in self._done_callbacks:
+            try:
+                callback(self)
+            except BaseException:  # noqa: BLE001 - this is the scheduler's thread; SystemExit must not end it
+                _log.exception("a done-callback of %r failed", self)
 
     def requeue(self) -> None:
         """Make a dispatched task that did not run wait again."""
@@ -199,9 +227,11 @@ def claim(tasks: list[Task]) -> list[Task]:
 
 
 def _claim_slowly(task: Task) -> bool:
-    if task._state == CANCELLED_AND_NOTIFIED:
-        return False
-    return task.set_running_or_notify_cancel()
+    with task._condition:
+        if task._state != PENDING:
+            return False
+        task._state = RUNNING
+        return True
 
 
 def finish(tasks: list[Task], values: list[Any], errors: dict[int, BaseException]) -> None:

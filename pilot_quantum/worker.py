@@ -24,6 +24,8 @@ from ._shared import receive
 
 SCALARS: frozenset[type] = frozenset({int, float, str, bool, bytes, complex, type(None)})
 """Immutable types whose values may share one pickle: nobody can tell a shared one from a copy."""
+SMALL: frozenset[type] = SCALARS - {str, bytes}
+"""Those of them whose values are small."""
 
 Call = tuple[Any, ...] | bytes
 Functions = dict[int, Callable[..., Any]]
@@ -109,8 +111,7 @@ def run_message(payload: bytes, functions: Functions, cpu_clock: Callable[[], fl
             receive({key: pickle.loads(blob) for key, blob in shared[0].items()}, shared[1])  # noqa: S301 - as above
         function = functions[number]
     except Exception as error:  # noqa: BLE001 - a function that cannot be loaded fails its tasks, not the worker
-        function = _raiser(error)
-        functions.pop(number, None)
+        function = functions[number] = _raiser(error)
     clock = time.monotonic
     stop = clock() + hand_back_s
     for call in calls:

@@ -9,7 +9,9 @@ __all__ = ["AbstractEngine", "EngineEvents", "WorkerSlot", "load", "names"]
 
 _GROUP = "pilot_quantum.engines"
 _BUILT_IN = {
+    "dask": "pilot_quantum.engines.dask:DaskEngine",
     "inline": "pilot_quantum.engines.inline:InlineEngine",
+    "mpi": "pilot_quantum.engines.mpi:MpiEngine",
     "processes": "pilot_quantum.engines.processes:ProcessesEngine",
     "ray": "pilot_quantum.engines.ray:RayEngine",
 }

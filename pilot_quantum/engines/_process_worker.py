@@ -22,7 +22,10 @@ def main() -> None:
     os.dup2(2, 1)  # what a task prints must not get into a driver's machine-readable output
     faulthandler.enable()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the driver's to handle
-    connection = Connection(int(sys.argv[1]))
+    descriptor = int(sys.argv[1])
+    os.set_inheritable(descriptor, False)  # a program that a task starts must not hold the line open,
+    connection = Connection(descriptor)
+    os.register_at_fork(after_in_child=connection.close)  # nor a process that it forks
     functions: Functions = {}
     try:
         sys.path[:] = pickle.loads(connection.recv_bytes())  # noqa: S301 - from the driver that started us

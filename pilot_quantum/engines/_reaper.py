@@ -1,14 +1,15 @@
 """Ends the workers of a driver that died without saying goodbye.
 
 Runs as a plain script, outside the driver's session: reads ``+PGID`` and ``-PGID`` lines, and on end of file kills the
-process groups still listed. A thread inside a worker could not do this, because a simulator may hold the interpreter's
-lock for minutes.
+process groups still listed and removes the directories given as arguments. A thread inside a worker could not do this,
+because a simulator may hold the interpreter's lock for minutes.
 """
 
 from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import signal
 import sys
 
@@ -21,6 +22,8 @@ def main() -> None:
     for group in groups:
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(group, signal.SIGKILL)
+    for directory in sys.argv[1:]:
+        shutil.rmtree(directory, ignore_errors=True)
 
 
 if __name__ == "__main__":

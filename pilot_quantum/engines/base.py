@@ -105,7 +105,11 @@ class AbstractEngine(ABC):
 
 def worker_environment(slot: WorkerSlot) -> dict[str, str]:
     """Return what a worker's environment must say: one thread a library, only its own GPUs, and where it is."""
-    threads = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
     gpus = ",".join(map(str, slot.gpus))
     place = {"PILOT_QUANTUM_PILOT": slot.pilot, "PILOT_QUANTUM_WORKER": str(slot.index)}
-    return {**dict.fromkeys(threads, "1"), "CUDA_VISIBLE_DEVICES": gpus, **place}
+    return {**single_threaded(), "CUDA_VISIBLE_DEVICES": gpus, **place}
+
+
+def single_threaded() -> dict[str, str]:
+    """Return the environment that keeps numerical libraries at one thread."""
+    return dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS"), "1")

@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import pickle
-import signal
 import socket
 import subprocess
 import sys
 import threading
 from multiprocessing.connection import Connection
-from pathlib import Path
 from queue import SimpleQueue
 
 from .._registry import check_options
 from ..descriptions import PilotDescription
 from ..launchers.base import Allocation
-from . import _reaper
-from .base import AbstractEngine, EngineEvents, WorkerSlot, worker_environment
+from ._children import Reaper, child_environment, describe_end, kill_group
+from .base import AbstractEngine, EngineEvents, WorkerSlot
 
 _DIRECT_BYTES = 32_768
 """Two messages of this size fit into a socket's buffer, so sending them never blocks the scheduler."""
@@ -31,19 +28,17 @@ class ProcessesEngine(AbstractEngine):
         super().__init__(description, events)
         check_options("engine", "processes", description.engine_options, {})
         self._workers: dict[int, _WorkerProcess] = {}
-        self._reaper: subprocess.Popen[str] | None = None
+        self._reaper: Reaper | None = None
 
     def start(self, allocation: Allocation) -> None:  # noqa: ARG002 - nothing is needed of it
         """Start the process that cleans up after a killed driver."""
-        command = [sys.executable, "-I", "-S", str(Path(_reaper.__file__))]
-        self._reaper = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True, start_new_session=True
-        )
+        self._reaper = Reaper()
 
     def start_worker(self, slot: WorkerSlot) -> None:
         """Start an interpreter and the thread that reads from it."""
         self._workers[slot.index] = worker = _WorkerProcess(slot, self.events)
-        self._tell_reaper(f"+{worker.pid}\n")
+        if self._reaper is not None:
+            self._reaper.watch(worker.pid)
 
     def send(self, index: int, payload: bytes) -> None:
         """Send a message over the worker's socket; a broken one is reported by its reader."""
@@ -54,23 +49,16 @@ class ProcessesEngine(AbstractEngine):
         worker = self._workers.pop(index, None)
         if worker is not None:
             worker.kill()
-            self._tell_reaper(f"-{worker.pid}\n")
+            if self._reaper is not None:
+                self._reaper.forget(worker.pid)
 
     def close(self) -> None:
         """Kill all workers, then let the reaper go."""
         for index in list(self._workers):
             self.stop_worker(index)
-        if self._reaper is not None and self._reaper.stdin is not None:
-            with contextlib.suppress(BrokenPipeError):
-                self._reaper.stdin.close()
-            self._reaper.wait()
+        if self._reaper is not None:
+            self._reaper.close()
             self._reaper = None
-
-    def _tell_reaper(self, line: str) -> None:
-        if self._reaper is not None and self._reaper.stdin is not None:
-            with contextlib.suppress(BrokenPipeError):
-                self._reaper.stdin.write(line)
-                self._reaper.stdin.flush()
 
 
 class _WorkerProcess:
@@ -83,14 +71,11 @@ class _WorkerProcess:
         self._stopped = False
         ours, theirs = socket.socketpair()
         command = [sys.executable, "-m", "pilot_quantum.engines._process_worker", str(theirs.fileno())]
-        package_root = str(Path(__file__).resolve().parents[2])
-        paths = [package_root, *filter(None, [os.environ.get("PYTHONPATH")])]
-        environment = {**os.environ, **worker_environment(slot), "PYTHONPATH": os.pathsep.join(paths)}
         self._process = subprocess.Popen(
             command,
             stdin=subprocess.DEVNULL,
             pass_fds=[theirs.fileno()],
-            env=environment,
+            env=child_environment(slot),
             start_new_session=True,
         )
         theirs.close()
@@ -116,8 +101,7 @@ class _WorkerProcess:
     def kill(self) -> None:
         """End the process group and collect its leader."""
         self._stopped = True
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(self.pid, signal.SIGKILL)
+        kill_group(self.pid)
         self._process.wait()
         if self._backlog is not None:
             self._backlog.put(None)
@@ -146,7 +130,6 @@ class _WorkerProcess:
 
     def _how_it_ended(self) -> str:
         try:
-            code = self._process.wait(timeout=5)
+            return describe_end(self._process.wait(timeout=5))
         except subprocess.TimeoutExpired:
             return "closed its connection"
-        return f"was killed by {signal.Signals(-code).name}" if code < 0 else f"exited with code {code}"

@@ -6,6 +6,7 @@ import contextlib
 import logging
 import os
 import shutil
+import socket
 import sys
 import tempfile
 import threading
@@ -17,8 +18,9 @@ from .._registry import check_options
 from ..descriptions import PilotDescription
 from ..errors import PilotFailed
 from ..launchers.base import Allocation
+from ._children import Reaper, kill_group
 from ._ray_token import import_ray
-from .base import AbstractEngine, EngineEvents, WorkerSlot, worker_environment
+from .base import AbstractEngine, EngineEvents, WorkerSlot, single_threaded, worker_environment
 
 ray = import_ray()
 
@@ -38,11 +40,14 @@ class RayEngine(AbstractEngine):
         check_options("engine", "ray", description.engine_options, {})
         self._actors: dict[int, tuple[WorkerSlot, Any]] = {}
         self._held = False
+        self._groups: dict[int, int] = {}
+        self._reaper: Reaper | None = None
 
     def start(self, allocation: Allocation) -> None:
         """Start the private cluster, or join the one this driver has."""
         _cluster.acquire(allocation)
         self._held = True
+        self._reaper = Reaper()
 
     def start_worker(self, slot: WorkerSlot) -> None:
         """Create an actor and ask it where it is."""
@@ -53,7 +58,10 @@ class RayEngine(AbstractEngine):
 
         def ready(answer: Any) -> None:
             if isinstance(answer, tuple):
-                self.events.ready(index, generation, *answer)
+                host, pid = answer
+                if host == socket.gethostname():
+                    self._watch(index, pid)
+                self.events.ready(index, generation, host, pid)
             else:
                 self.events.lost(index, generation, f"the Ray actor did not start: {_first_line(answer)}")
 
@@ -73,10 +81,19 @@ class RayEngine(AbstractEngine):
         _on_completed(actor.run.remote(payload), answered)
 
     def stop_worker(self, index: int) -> None:
-        """Kill the actor's process."""
+        """Kill the actor's process, and on this host whatever its tasks have started."""
         _, actor = self._actors.pop(index, (None, None))
         if actor is not None and ray.is_initialized():
             ray.kill(actor)
+        group = self._groups.pop(index, None)
+        if group is not None and self._reaper is not None:
+            kill_group(group)
+            self._reaper.forget(group)
+
+    def _watch(self, index: int, group: int) -> None:
+        self._groups[index] = group
+        if self._reaper is not None:
+            self._reaper.watch(group)
 
     def close(self) -> None:
         """Kill all actors; the last pilot of a private cluster ends it."""
@@ -85,6 +102,9 @@ class RayEngine(AbstractEngine):
         if self._held:
             self._held = False
             _cluster.release()
+        if self._reaper is not None:
+            self._reaper.close()
+            self._reaper = None
 
     def client(self) -> Any:
         """Return the ``ray`` module, connected to the cluster of this pilot."""
@@ -145,7 +165,12 @@ class _Cluster:
 def _init_ray(allocation: Allocation, directory: str) -> None:
     if os.environ.get("RAY_AUTH_MODE") != "token":
         _log.warning("Ray was imported before its engine: this cluster has no token, any local user can reach it")
-    with _environment({"PYTHONPATH": os.pathsep.join(filter(None, sys.path)), "RAY_USAGE_STATS_ENABLED": "0"}):
+    environment = {
+        **single_threaded(),
+        "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),
+        "RAY_USAGE_STATS_ENABLED": "0",
+    }
+    with _environment(environment):
         ray.init(
             address="local",
             num_cpus=allocation.cores,
@@ -187,6 +212,7 @@ def _actor_class() -> Any:
             import os
             import sys
 
+            os.setpgid(0, 0)  # so that it can be stopped together with what its tasks start
             os.environ.update(environment)
             sys.path[:] = path
             from pilot_quantum.worker import run_message
