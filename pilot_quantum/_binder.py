@@ -258,7 +258,9 @@ class Binder:
         workers = tuple(worker for worker, _ in gang.members)
         gang.task.put_in(gang.members[0][1], 0)  # the trace of a gang is that of its rank 0
         ranks = ranks_on(workers, lane.spec.timeout_s)
-        payloads = [_payload(worker, lane, [gang.task], rank) for worker, rank in zip(workers, ranks, strict=True)]
+        fresh = pilot._engine.fresh_ranks
+        known = [Worker(pilot, worker.index) for worker in workers] if fresh else workers  # which know nothing
+        payloads = [_payload(worker, lane, [gang.task], rank) for worker, rank in zip(known, ranks, strict=True)]
         pilot._engine.send_gang([(w.index, payload) for w, payload in zip(workers, payloads, strict=True)])
 
 

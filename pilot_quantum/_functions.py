@@ -2,8 +2,8 @@
 
 A function of an importable module travels by name, once for each worker. A function that travels by value (of
 ``__main__``, a lambda, a closure) is captured when it is submitted, and sent once for each worker as long as nothing it
-refers to has changed. Any other callable (bound method, partial, object) has state of its own, so it is captured anew
-with each call, and each task gets its own copy.
+refers to has changed; so does an object whose class says ``never_changes = True``. Any other callable (bound method,
+partial, object) has state of its own, so it is captured anew with each call, and each task gets its own copy.
 """
 
 from __future__ import annotations
@@ -75,6 +75,8 @@ class FunctionTable:
                 return self._by_name.setdefault(function, TaskFunction(function, _label(function))), False
         if isinstance(function, FunctionType):
             return self._find_by_value(function), False
+        if getattr(kind, "never_changes", False):
+            return self._find_by_blob(function), False
         return self._find_carrier(function), True
 
     def _find_by_value(self, function: FunctionType) -> TaskFunction:
@@ -84,14 +86,15 @@ class FunctionTable:
         refers_to = _NOTHING if _stands_alone(function) else _references(function)
         if known is not None and captured is not None and refers_to is not None and _same(captured, refers_to):
             return known
-        blob = dumps(function)
-        _make_room(self._by_blob)
-        found = self._by_blob.get(blob) or self._by_blob.setdefault(
-            blob, TaskFunction(function, _label(function), blob)
-        )
+        found = self._find_by_blob(function)
         _make_room(self._by_value)
         self._by_value[function] = (refers_to, found)
         return found
+
+    def _find_by_blob(self, function: Callable[..., Any]) -> TaskFunction:
+        blob = dumps(function)
+        _make_room(self._by_blob)
+        return self._by_blob.get(blob) or self._by_blob.setdefault(blob, TaskFunction(function, _label(function), blob))
 
     def _find_carrier(self, function: Callable[..., Any]) -> TaskFunction:
         key = getattr(function, "__func__", type(function))

@@ -68,8 +68,9 @@ class Keeper:
     def start_worker(self, worker: Worker) -> None:
         """Start a worker in its place, unless the pilot has ended or gives the place up."""
         pilot = worker.pilot
-        if pilot.state.final or self._loop.stopped or worker.retired:
+        if pilot.state.final or self._loop.stopped or worker.retired or "engine" not in pilot.startup_s:
             return
+        worker.started = True
         try:
             pilot._engine.start_worker(_slot(worker))
         except Exception as error:  # noqa: BLE001 - an engine's library may raise anything; a hang would be worse
@@ -83,7 +84,7 @@ class Keeper:
         worker.pilot._vacate(worker)
         worker.known.clear()
         worker.shared.clear()
-        worker.ready = False
+        worker.ready = worker.started = False
         worker.generation += 1
         worker.pilot._engine.stop_worker(worker.index)
         return messages
@@ -108,6 +109,7 @@ class Keeper:
             pilot._clock_phase("workers")
         first = pilot.state is PilotState.STARTING
         pilot._enter(PilotState.RUNNING if first else pilot.state)
+        self.retire_if_idle(worker)
         if first:
             self._notices.tell("pilot_running", pilot=pilot.name)
 
@@ -131,15 +133,14 @@ class Keeper:
         self.version += 1
         wanted = pilot._engine.worker_count(allocation)
         for worker in pilot._workers:
-            retired, worker.retired = worker.retired, worker.index >= wanted
-            if retired and not worker.retired:
+            worker.retired = worker.index >= wanted
+            if worker.started:
+                self.retire_if_idle(worker)
+            else:
                 self.start_worker(worker)
-            self.retire_if_idle(worker)
         while len(pilot._workers) < wanted:
-            worker = Worker(pilot, len(pilot._workers))
-            pilot._workers.append(worker)
-            if pilot.state in (PilotState.RUNNING, PilotState.DRAINING):
-                self.start_worker(worker)
+            pilot._workers.append(Worker(pilot, len(pilot._workers)))
+            self.start_worker(pilot._workers[-1])
 
     def drop_shared(self, number: int) -> None:
         """Note that no task needs a shared value any more; each worker is told with its next message."""
@@ -196,7 +197,8 @@ class Keeper:
             pilot._ends_s = time.monotonic() + pilot.description.walltime_s
             self._loop.after(pilot.description.walltime_s, self.end, pilot, None)
         for worker in pilot._workers:
-            self.start_worker(worker)
+            if not worker.started:
+                self.start_worker(worker)
 
     def _check_started(self, worker: Worker, generation: int) -> None:
         if worker.generation == generation and not worker.ready:

@@ -6,6 +6,7 @@ binding decision cost the same for ten tasks as for a million, and a message alw
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from dataclasses import dataclass
 from typing import Any
@@ -84,8 +85,8 @@ class Lane:
 
     @property
     def expected_s(self) -> float | None:
-        """Expected run time of one task, in seconds; None if nothing is known."""
-        return self.spec.estimate_s if self.function.mean_s is None else self.function.mean_s
+        """Expected run time of one task, in seconds: as given, else as learned; None if nothing is known."""
+        return self.function.mean_s if self.spec.estimate_s is None else self.spec.estimate_s
 
     @property
     def alone(self) -> bool:
@@ -107,7 +108,7 @@ class Lane:
         return tasks
 
     def take(self, workers: int) -> tuple[list[Task], float]:
-        """Take the tasks of the next message and their expected run time, in seconds.
+        """Take the tasks of the next message and their expected run time, in seconds (infinite if unknown).
 
         Parameters
         ----------
@@ -116,9 +117,9 @@ class Lane:
         """
         expected = self.expected_s
         if self.again:
-            return [self.again.popleft()], expected or TARGET_S
+            return [self.again.popleft()], math.inf if expected is None else expected
         if self.alone or expected is None:
-            return [self.queue.popleft()], expected or TARGET_S
+            return [self.queue.popleft()], math.inf if expected is None else expected
         count = self._message_size(expected, workers)
         tasks: list[Task] = []
         size = 0

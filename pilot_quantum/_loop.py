@@ -89,7 +89,7 @@ class EventLoop:
     def _next(self) -> tuple[Handler, tuple[Any, ...]]:
         while self._timers:
             due_s, _, handler, args = self._timers[0]
-            wait_s = due_s - time.monotonic()
+            wait_s = min(due_s - time.monotonic(), threading.TIMEOUT_MAX)
             if wait_s <= 0:
                 heapq.heappop(self._timers)
                 return handler, args

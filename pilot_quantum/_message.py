@@ -24,7 +24,7 @@ class Message:
     size
         Number of tasks that were run from it.
     estimate_s
-        Expected run time of all tasks, in seconds.
+        Expected run time of all tasks, in seconds; infinite if unknown.
     gang
         The gang whose rank this message starts; None for ordinary tasks.
     times

@@ -81,8 +81,10 @@ class Command:
     'hello world'
     """
 
+    never_changes: ClassVar[bool] = True
+    """It is sent to each worker once."""
     starts_mpi: ClassVar[bool] = True
-    """The program initialises MPI, so the process that starts it must not."""
+    """The program may initialise MPI, so the process that starts it must not."""
 
     argv: Sequence[str]
     env: Mapping[str, str] | None = field(default=None, hash=False)

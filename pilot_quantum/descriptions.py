@@ -181,6 +181,8 @@ class TaskDescription:
 
     def __post_init__(self) -> None:
         _require(callable(self.function), "function", self.function, "must be callable")
+        if isinstance(self.args, list):
+            object.__setattr__(self, "args", tuple(self.args))
         kinds = {
             "args": tuple,
             "kwargs": Mapping,

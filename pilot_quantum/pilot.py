@@ -5,6 +5,7 @@ The public face is `Pilot`; what begins with an underscore belongs to the schedu
 
 from __future__ import annotations
 
+import math
 import socket
 import threading
 import time
@@ -40,8 +41,8 @@ class Worker:
         Functions it has, by number.
     shared
         Shared values it has, by number; False for those it can drop.
-    ready
-        Whether it has reported in.
+    started, ready
+        Whether its process was started, and whether it has reported in.
     retired
         Whether its place was given up by a resize.
     """
@@ -58,6 +59,7 @@ class Worker:
         "resources",
         "retired",
         "shared",
+        "started",
     )
 
     def __init__(self, pilot: Pilot, index: int) -> None:
@@ -69,6 +71,7 @@ class Worker:
         self.shared: dict[int, bool] = {}
         self.ready = False
         self.retired = False
+        self.started = False
         self.host: str | None = None
         self.pid = 0
         self.resources: Resources | None = None
@@ -314,7 +317,10 @@ class Pilot:
         )
 
     def _opens_s(self, resources: Resources) -> float:
-        """Return when enough cores are expected to be free for a task that does not fit now, as a monotonic time."""
+        """Return when enough cores are expected to be free for a task that does not fit now, as a monotonic time.
+
+        0 (at once, so that nothing overtakes it) if a task of unknown run time is in the way.
+        """
         needed = resources.cpus * max(1, resources.ranks) - self._free_cpus
         opens_s = 0.0
         busy = [worker for worker in self._workers if worker.inflight]
@@ -323,7 +329,7 @@ class Pilot:
                 break
             opens_s = worker.expected_end_s
             needed -= worker.resources.cpus if worker.resources is not None else 0
-        return opens_s
+        return opens_s if math.isfinite(opens_s) else 0.0
 
     def _occupy(self, worker: Worker, resources: Resources) -> None:
         worker.resources = resources

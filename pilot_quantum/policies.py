@@ -25,7 +25,7 @@ class PilotLoad(NamedTuple):
     tasks_per_s
         Rate of this pilot's workers together for the task's function; None before the first observation.
     backlog_s
-        Expected seconds of work that its workers hold, per worker.
+        Expected seconds of work that its workers hold, per worker; infinite if some of it is unknown.
     """
 
     name: str

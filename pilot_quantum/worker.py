@@ -81,7 +81,13 @@ class Answer(NamedTuple):
     peak_rss: int
 
 
-def run_message(payload: bytes, functions: Functions, cpu_clock: Callable[[], float] = time.process_time) -> bytes:
+def run_message(
+    payload: bytes,
+    functions: Functions,
+    cpu_clock: Callable[[], float] = time.process_time,
+    *,
+    join: Callable[[Callable[..., Any], Ranks], Ranks] | None = None,
+) -> bytes:
     """Run the tasks of one message and return the pickled `Answer`.
 
     Parameters
@@ -92,6 +98,9 @@ def run_message(payload: bytes, functions: Functions, cpu_clock: Callable[[], fl
         This worker's functions by number; new ones are added.
     cpu_clock
         Clock of the CPU time that belongs to this worker.
+    join
+        Called for a rank of a gang before its function; returns what the function gets as ``ranks=``. What it raises,
+        the task raises.
 
     Notes
     -----
@@ -110,7 +119,9 @@ def run_message(payload: bytes, functions: Functions, cpu_clock: Callable[[], fl
         if shared is not None:
             receive({key: pickle.loads(blob) for key, blob in shared[0].items()}, shared[1])  # noqa: S301 - as above
         function = functions[number]
-    except Exception as error:  # noqa: BLE001 - a function that cannot be loaded fails its tasks, not the worker
+        if ranks is not None and join is not None:
+            ranks = join(function, ranks)
+    except BaseException as error:  # noqa: BLE001 - a function that cannot be loaded fails its tasks, not the worker
         function = functions[number] = _raiser(error)
     clock = time.monotonic
     stop = clock() + hand_back_s
@@ -157,7 +168,7 @@ def _pack(
         for index, value in enumerate(values):
             try:
                 values[index] = dumps(value)
-            except Exception as error:  # noqa: BLE001 - pickling runs user code, which may raise anything
+            except BaseException as error:  # noqa: BLE001 - pickling runs user code, which may raise anything
                 errors[index] = dump_exception(TypeError(f"the task's result cannot be pickled: {error}"))
                 values[index] = _NOTHING
     return pickle.dumps(tuple(Answer(values, packed, errors, times, cpu_s, peak_rss())), 5)
@@ -167,7 +178,7 @@ def dumps(value: Any) -> bytes:
     """Pickle by reference where possible; by value (cloudpickle) where not, and for what ``__main__`` defines."""
     try:
         data = pickle.dumps(value, 5)
-    except Exception:  # noqa: BLE001 - whatever pickle could not do, cloudpickle tries; its error is the one to show
+    except BaseException:  # noqa: BLE001 - whatever pickle could not do, cloudpickle tries; its error is the one to show
         data = b"__main__"
     if b"__main__" in data:
         import cloudpickle
@@ -181,12 +192,15 @@ _NOTHING = pickle.dumps(None, 5)
 
 def dump_exception(error: BaseException) -> tuple[bytes | None, str, str]:
     """Return (pickled exception or None, type and text, traceback) of an exception."""
-    text = "".join(traceback.format_exception(error))
-    summary = "".join(traceback.format_exception_only(error)).strip()
+    try:
+        text = "".join(traceback.format_exception(error))
+        summary = "".join(traceback.format_exception_only(error)).strip()
+    except BaseException:  # noqa: BLE001 - formatting runs user code, which may raise anything
+        text = summary = type(error).__name__
     try:
         data = dumps(error.with_traceback(None))
         pickle.loads(data)  # noqa: S301 - made one line above; some exceptions pickle but do not unpickle
-    except Exception:  # noqa: BLE001 - an exception that cannot travel is replaced by its text
+    except BaseException:  # noqa: BLE001 - an exception that cannot travel is replaced by its text
         return None, summary, text
     return data, summary, text
 

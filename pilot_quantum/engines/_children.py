@@ -60,10 +60,10 @@ def child_environment(slot: WorkerSlot) -> dict[str, str]:
     return {**os.environ, **worker_environment(slot), "PYTHONPATH": os.pathsep.join(paths)}
 
 
-def kill_group(group: int) -> None:
+def kill_group(group: int, how: signal.Signals = signal.SIGKILL) -> None:
     """Kill a process group that may be gone already."""
     with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.killpg(group, signal.SIGKILL)
+        os.killpg(group, how)
 
 
 def describe_end(code: int) -> str:

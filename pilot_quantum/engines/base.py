@@ -61,9 +61,12 @@ class AbstractEngine(ABC):
     ----------
     can_stop
         Whether `stop_worker` ends a task in the middle of its work.
+    fresh_ranks
+        Whether the ranks of a gang are processes of their own, which know no function and no shared value yet.
     """
 
     can_stop: ClassVar[bool] = True
+    fresh_ranks: ClassVar[bool] = False
 
     def __init__(self, description: PilotDescription, events: EngineEvents) -> None:
         self.description = description
