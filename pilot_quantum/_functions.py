@@ -97,7 +97,7 @@ class FunctionTable:
         return self._by_blob.get(blob) or self._by_blob.setdefault(blob, TaskFunction(function, _label(function), blob))
 
     def _find_carrier(self, function: Callable[..., Any]) -> TaskFunction:
-        key = getattr(function, "__func__", type(function))
+        key = getattr(function, "__func__", (type(function), _label(function)))
         known = self._carriers.get(key)
         if known is None:
             _make_room(self._carriers)
@@ -120,7 +120,9 @@ def _make_room(table: dict[Any, Any]) -> None:
 
 
 def _has_name(function: Any) -> bool:
-    """Return whether a worker can import the very same function."""
+    """Return whether this is a function or class, and a worker can import the very same one."""
+    if not isinstance(function, (FunctionType, BuiltinFunctionType, type)):
+        return False
     if isinstance(getattr(function, "__self__", None), (type(None), ModuleType)):
         found: Any = sys.modules.get(function.__module__ or "builtins")
         if found is None or function.__module__ == "__main__":
@@ -138,7 +140,14 @@ def _stands_alone(function: FunctionType) -> bool:
     """Return whether a function refers to nothing but its arguments."""
     code = function.__code__
     nested = any(hasattr(constant, "co_names") for constant in code.co_consts)
-    return not (code.co_names or function.__closure__ or function.__defaults__ or function.__kwdefaults__ or nested)
+    return not (
+        function.__dict__
+        or code.co_names
+        or function.__closure__
+        or function.__defaults__
+        or function.__kwdefaults__
+        or nested
+    )
 
 
 def _references(function: FunctionType) -> list[Any] | None:
@@ -156,12 +165,10 @@ def _references(function: FunctionType) -> list[Any] | None:
                 if id(value) not in seen:
                     seen.add(id(value))
                     todo.append(value)
-            elif not (
-                type(value) in SCALARS or isinstance(value, (ModuleType, type, FunctionType, BuiltinFunctionType))
-            ):
+            elif not (type(value) in SCALARS or isinstance(value, ModuleType) or _has_name(value)):
                 return None
-        if any(hasattr(constant, "co_names") for constant in current.__code__.co_consts):
-            return None  # nested functions may refer to globals of their own
+        if current.__dict__ or any(hasattr(constant, "co_names") for constant in current.__code__.co_consts):
+            return None  # attributes travel too, and nested functions may refer to globals of their own
     return found
 
 

@@ -181,8 +181,9 @@ class TaskDescription:
 
     def __post_init__(self) -> None:
         _require(callable(self.function), "function", self.function, "must be callable")
-        if isinstance(self.args, list):
-            object.__setattr__(self, "args", tuple(self.args))
+        args: object = self.args
+        if isinstance(args, list):
+            object.__setattr__(self, "args", tuple(args))
         kinds = {
             "args": tuple,
             "kwargs": Mapping,

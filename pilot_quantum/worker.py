@@ -153,7 +153,7 @@ def _call_rank(function: Callable[..., Any], call: Call, ranks: Ranks) -> Any:
     return function(*args, **kwargs, ranks=ranks)
 
 
-def _raiser(error: Exception) -> Callable[..., Any]:
+def _raiser(error: BaseException) -> Callable[..., Any]:
     def cannot_load(*_args: object, **_kwargs: object) -> None:
         raise error
 

@@ -25,7 +25,7 @@ CHANNEL = "pilot-quantum-messages"
 """Name of the operation by which a worker opens its channel with Dask's scheduler, which lives in the driver."""
 
 _SETTINGS = {
-    "logging": {"distributed": "critical"},
+    "logging": {"distributed": "error"},
     "distributed.admin.tick.limit": "24h",  # do not warn of tasks that hold the interpreter's lock
     "distributed.diagnostics.nvml": False,
     "distributed.worker.http.routes": [],

@@ -50,10 +50,11 @@ class DaskEngine(AbstractEngine):
 
     def start(self, allocation: Allocation) -> None:  # noqa: ARG002 - workers are started one by one
         """Start Dask's scheduler with a TLS identity made for it."""
+        _quiet.hold()
         self._directory = tempfile.mkdtemp(prefix="pilot-dask-")
         self._reaper = Reaper(Path(self._directory))
         try:
-            self._cluster = _start_cluster()
+            self._cluster = _start_cluster(self._directory)
         except (OSError, RuntimeError) as error:
             self.close()
             raise PilotFailed(f"Dask did not start: {error}") from error
@@ -93,7 +94,10 @@ class DaskEngine(AbstractEngine):
         for part in (self._client, self._cluster):
             if part is not None:
                 part.close()
+        if self._directory:
+            _quiet.drop()
         self._client = self._cluster = None
+        self._directory = ""
         if self._reaper is not None:
             self._reaper.close()
             self._reaper = None
@@ -109,6 +113,34 @@ class DaskEngine(AbstractEngine):
         worker = self._workers.get(index)
         if worker is not None and worker.slot.generation == generation:
             await worker.converse(comm, host, pid)
+
+
+class _Quiet:
+    """Lets Dask's loggers speak of errors only as long as a cluster of ours lives."""
+
+    def __init__(self) -> None:
+        self._logger = logging.getLogger("distributed")
+        self._lock = threading.Lock()
+        self._clusters = 0
+        self._level = logging.NOTSET
+
+    def hold(self) -> None:
+        with self._lock:
+            if self._clusters == 0:
+                self._level = self._logger.level
+                self._logger.setLevel(logging.ERROR)
+                # A closed scheduler removes its directory when it is collected, and complains if that is gone.
+                logging.getLogger("distributed.diskutils").setLevel(logging.CRITICAL)
+            self._clusters += 1
+
+    def drop(self) -> None:
+        with self._lock:
+            self._clusters -= 1
+            if self._clusters == 0:
+                self._logger.setLevel(self._level)
+
+
+_quiet = _Quiet()
 
 
 class _DaskWorker:
@@ -172,10 +204,11 @@ class _DaskWorker:
             self._events.lost(self.slot.index, self.slot.generation, f"the Dask worker {describe_end(code)}")
 
 
-def _start_cluster() -> Any:
+def _start_cluster(directory: str) -> Any:
     """Start a scheduler on the loopback interface that serves TLS only, without workers and without a dashboard."""
     with dask.config.set(
         {
+            "temporary-directory": directory,
             "distributed.scheduler.http.routes": [],
             "distributed.scheduler.worker-ttl": None,  # a task may hold a worker's interpreter lock for hours
             "distributed.scheduler.allowed-failures": 0,
@@ -186,7 +219,7 @@ def _start_cluster() -> Any:
             threads_per_worker=1,
             host=_HOST,
             security=_dask.Security.temporary(),
-            silence_logs=logging.CRITICAL,
+            silence_logs=False,
             dashboard_address=None,
             scheduler_kwargs={"dashboard_address": f"{_HOST}:0"},  # None would try port 8787 and warn
         )

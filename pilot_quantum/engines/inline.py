@@ -59,5 +59,9 @@ class InlineEngine(AbstractEngine):
         functions: Functions = {}
         cpu_clock: Callable[[], float] = time.thread_time  # the process's clock would count the driver too
         self.events.ready(slot.index, slot.generation, socket.gethostname(), os.getpid())
-        while (payload := self._messages.get()) is not None:
-            self.events.answered(slot.index, slot.generation, run_message(payload, functions, cpu_clock))
+        try:
+            while (payload := self._messages.get()) is not None:
+                self.events.answered(slot.index, slot.generation, run_message(payload, functions, cpu_clock))
+        except BaseException as error:
+            self.events.lost(slot.index, slot.generation, f"its thread ended: {error!r}")
+            raise
