@@ -1,0 +1,97 @@
+# Everything a person or a CI job runs; `make` alone lists the targets.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+VENV    := .venv
+BIN     := $(VENV)/bin
+STAMP   := $(VENV)/.setup-done
+# Pythons to try, best tested first; `make setup PYTHON=/path/to/python3` overrides.
+PYTHON  ?= python3.13 python3.12 python3.11 python3.14 python3
+# Parallel pytest processes; the tests start workers of their own.
+JOBS    ?= 2
+# A folder of wheels to install from instead of the network (see README, "Without internet").
+WHEELHOUSE ?=
+# Where `make demo` writes.
+DEMO    ?= demo-results
+
+# A module system's PYTHONPATH would shadow the environment; Python is never downloaded.
+unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV CONDA_PREFIX
+export UV_PYTHON_DOWNLOADS := never
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+ifneq ($(WHEELHOUSE),)
+export PIP_NO_INDEX := 1
+export PIP_FIND_LINKS := $(abspath $(WHEELHOUSE))
+OFFLINE := --offline --no-index --find-links $(abspath $(WHEELHOUSE))
+endif
+UV := $(BIN)/uv pip install --quiet --python $(BIN)/python $(OFFLINE)
+
+.PHONY: help setup demo test lint format bench lock wheelhouse clean distclean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: $(STAMP) ## make .venv with everything that demo, test and lint need
+
+$(STAMP): pyproject.toml requirements.lock
+	@works='import pip, sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))'; \
+	if ! $(BIN)/python -c "$$works" >/dev/null 2>&1; then \
+	  for python in $(PYTHON); do \
+	    if $$python -c "$${works/pip, /}" >/dev/null 2>&1; then break; fi; python=; \
+	  done; \
+	  if [[ -z $$python ]]; then \
+	    echo "error: no Python 3.11 or newer with its venv module among: $(PYTHON)" >&2; \
+	    echo "       install one (Debian: python3 python3-venv), load your site's module, or: make setup PYTHON=/path/to/python3" >&2; \
+	    exit 1; \
+	  fi; \
+	  echo "setup: $(VENV) with $$($$python --version) ($$(command -v $$python))"; \
+	  $$python -m venv --clear $(VENV); \
+	fi
+	@[[ -x $(BIN)/uv ]] || $(BIN)/python -m pip install --quiet 'uv>=0.5,<1'
+	@$(UV) --requirement requirements.lock
+	@$(UV) --no-deps --no-build-isolation --editable .
+	@touch $@
+	@echo "setup: done; try '$(BIN)/qhpc --help' or 'make demo'"
+
+demo: setup ## run the quickstart campaign, print its table, draw its figure (under a minute)
+	@told=$$($(BIN)/qhpc run quickstart --results $(DEMO)) || { status=$$?; echo "$$told"; exit $$status; }
+	@$(BIN)/qhpc report $(DEMO)/quickstart
+
+test: setup ## all tests
+	@$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup --durations 15
+
+lint: setup ## style, types, import rules
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+format: setup ## let ruff rewrite what it can
+	@$(BIN)/ruff check --fix-only .
+	@$(BIN)/ruff format .
+
+bench: setup ## time our own costs in this environment (asv; printed, not saved)
+	@trap 'rm -f .asv-bench.json' EXIT; sed 's#"results/asv"#".asv/results"#' asv.conf.json >.asv-bench.json; \
+	$(BIN)/asv machine --yes --config .asv-bench.json >/dev/null; \
+	$(BIN)/asv run --config .asv-bench.json --environment existing:$(BIN)/python --dry-run --show-stderr
+
+lock: ## resolve requirements.lock anew; keeps the pins that still fit (UPGRADE=1 takes the newest)
+	@[[ -x $(BIN)/uv ]] || $(MAKE) --no-print-directory setup
+	@$(BIN)/uv pip compile pyproject.toml --extra all --extra dev --universal --python-version 3.11 \
+	  --no-annotate --no-header --quiet $(if $(UPGRADE),--upgrade) --output-file requirements.lock
+	@sed -E -e "1i # Made by 'make lock' from pyproject.toml (extras all and dev): Linux and macOS, Python 3.11 to 3.14." \
+	  -e '/^# Made by/d' -e "s/ ; python_full_version < '3\.15' and \(sys_platform == 'darwin' or sys_platform == 'linux'\)$$//" \
+	  requirements.lock >requirements.lock.new && mv requirements.lock.new requirements.lock
+
+wheelhouse: setup ## download all wheels into wheelhouse/, for machines without internet
+	@$(BIN)/python -m pip download --quiet --only-binary :all: --dest wheelhouse --requirement requirements.lock 'uv>=0.5,<1'
+	@$(BIN)/python -m pip wheel --quiet --no-deps --no-build-isolation --wheel-dir wheelhouse .
+	@echo "wheelhouse: $$(ls wheelhouse | wc -l) wheels, $$(du -sh wheelhouse | cut -f1)"
+
+clean: ## remove caches and the demo's results
+	@rm -rf $(DEMO) .asv build dist .benchmarks .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	@find . -path ./$(VENV) -prune -o -name __pycache__ -type d -prune -exec rm -rf {} +
+
+distclean: clean ## clean, and remove .venv and wheelhouse
+	@rm -rf $(VENV) wheelhouse
