@@ -1,0 +1,5 @@
+"""``python -m harness`` is ``qhpc``."""
+
+from .cli import main
+
+main()

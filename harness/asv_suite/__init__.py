@@ -1,0 +1,1 @@
+"""Our own costs per commit, for asv; not installed."""

@@ -1,0 +1,1 @@
+"""The commands of ``qhpc``, one light module each: heavy libraries are imported inside the functions."""

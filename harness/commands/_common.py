@@ -1,0 +1,135 @@
+"""What the commands share: their options, and how they print."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, redirect_stdout
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Final
+
+import typer
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from harness.spec import CampaignFile
+
+Json = Annotated[bool, typer.Option("--json", help="Print strict JSON to stdout, and nothing else there.")]
+Spec = Annotated[str, typer.Argument(help="A campaign: a TOML file, or the name of a shipped one (qhpc list).")]
+Results = Annotated[Path, typer.Option("--results", metavar="DIR", help="Where results are kept, by campaign.")]
+Only = Annotated[
+    str | None, typer.Option("--only", metavar="EXPR", help='Only cases for which EXPR holds: "n_qubits <= 10".')
+]
+Repeats = Annotated[
+    int | None, typer.Option("--repeats", min=1, help="Repeats of every case, instead of the campaign's.")
+]
+
+DEFAULT_RESULTS: Final = Path("results")
+_WIDTH_OF_A_FILE: Final = 160
+
+
+def out() -> Console:
+    """Return the console of stdout; a file or a pipe gets wide lines, so that no table is cut."""
+    return _console(stderr=False)
+
+
+def err() -> Console:
+    """Return the console of stderr."""
+    return _console(stderr=True)
+
+
+def _console(*, stderr: bool) -> Console:
+    from rich.console import Console
+
+    stream = sys.stderr if stderr else sys.stdout
+    width = None if stream.isatty() or "COLUMNS" in os.environ else _WIDTH_OF_A_FILE
+    return Console(stderr=stderr, width=width, highlight=False)
+
+
+def emit(value: Any) -> None:
+    """Print a value as strict JSON."""
+    sys.stdout.write(json.dumps(value, indent=2, allow_nan=False, ensure_ascii=False) + "\n")
+
+
+def note(text: str) -> None:
+    """Print a remark for a person to stderr."""
+    sys.stderr.write(f"{text}\n")
+
+
+def table(
+    columns: Sequence[str], rows: Iterable[Sequence[str]], *, title: str = "", right: str = "", markup: bool = False
+) -> None:
+    """Print a table; columns named in ``right`` (by blanks) are set flush right, empty ones are left out."""
+    from rich import box
+    from rich.table import Table
+
+    drawn = Table(title=title or None, box=box.SIMPLE_HEAD, title_justify="left", title_style="bold", pad_edge=False)
+    rows = list(rows)
+    kept = [index for index in range(len(columns)) if any(row[index] for row in rows)]
+    for column in (columns[index] for index in kept):
+        drawn.add_column(column, justify="right" if column in right.split() else "left", overflow="fold")
+    for row in rows:
+        drawn.add_row(*(row[index] if markup else escaped(row[index]) for index in kept))
+    out().print(drawn)
+
+
+def numeric(axes: Mapping[str, Sequence[Any]]) -> str:
+    """Return the names of the axes whose levels are numbers, by blanks, for the ``right`` of `table`."""
+    return " ".join(name for name, levels in axes.items() if all(isinstance(one, int | float) for one in levels))
+
+
+def escaped(text: str) -> str:
+    """Return text that rich prints as it is."""
+    from rich.markup import escape
+
+    return escape(text)
+
+
+@contextmanager
+def stdout_for_json(active: bool) -> Iterator[None]:
+    """Send to stderr whatever this process or its children print, so that only `emit` reaches stdout afterwards."""
+    if not active:
+        yield
+        return
+    sys.stdout.flush()
+    saved = os.dup(1)
+    try:
+        os.dup2(2, 1)
+        with redirect_stdout(sys.stderr):
+            yield
+    finally:
+        sys.stdout.flush()
+        os.dup2(saved, 1)
+        os.close(saved)
+
+
+def load_campaign(spec: str) -> CampaignFile:
+    """Find and read a campaign; an app given by its place is looked for beside the file and in the working directory.
+
+    Raises
+    ------
+    harness.errors.CampaignError
+        One line for a person.
+    """
+    from harness.spec import find, load
+
+    file = load(find(spec))
+    if any(":" in app.name for app in file.campaign.apps):
+        for directory in (Path.cwd(), file.path.resolve().parent):
+            if str(directory) not in sys.path:
+                sys.path.insert(0, str(directory))
+    return file
+
+
+@contextmanager
+def naming(file: CampaignFile) -> Iterator[None]:
+    """Put the file's name before what is wrong with its campaign."""
+    from harness.errors import CampaignError
+
+    try:
+        yield
+    except CampaignError as error:
+        raise CampaignError(f"{file.path}: {error}") from error

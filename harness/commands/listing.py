@@ -1,0 +1,59 @@
+"""``qhpc list``: what there is to run, and what to run it on."""
+
+from __future__ import annotations
+
+from itertools import zip_longest
+from typing import Any
+
+from ._common import Json, emit, note, table
+
+
+def listing(as_json: Json = False) -> int:
+    """List mini-apps, engines, launchers and shipped campaigns."""
+    from pilot_quantum import engines, launchers
+
+    found = {
+        "apps": _apps(),
+        "engines": [{"name": name} for name in engines.names()],
+        "launchers": [{"name": name} for name in launchers.names()],
+        "campaigns": _campaigns(),
+    }
+    if as_json:
+        emit(found)
+        return 0
+    table(["mini-app", "motif", ""], [[a["name"], a["motif"], a["summary"]] for a in found["apps"]])
+    pairs = zip_longest(*([one["name"] for one in found[kind]] for kind in ("engines", "launchers")), fillvalue="")
+    table(["engine", "launcher"], list(pairs))
+    table(["campaign", "cases", ""], [[c["name"], str(c["cases"]), c["description"]] for c in found["campaigns"]])
+    note("more: qhpc describe NAME; what is installed: qhpc doctor")
+    return 0
+
+
+def _apps() -> list[dict[str, Any]]:
+    import miniapps
+
+    found: list[dict[str, Any]] = []
+    for name in miniapps.names():
+        try:
+            app = miniapps.load(name)
+        except miniapps.UnknownMiniApp as error:  # somebody else's app that is broken must not hide the others
+            found.append({"name": name, "version": None, "motif": "", "summary": str(error)})
+        else:
+            found.append({"name": name, "version": app.version, "motif": app.card.motif, "summary": app.summary})
+    return found
+
+
+def _campaigns() -> list[dict[str, Any]]:
+    from harness.cases import expand
+    from harness.errors import CampaignError
+    from harness.spec import find, load, shipped
+
+    found = []
+    for name in shipped():
+        campaign = load(find(name)).campaign
+        try:
+            cases: int | None = len(expand(campaign).cases)
+        except CampaignError:  # for example an app whose extra is not installed
+            cases = None
+        found.append({"name": name, "description": campaign.description, "cases": cases})
+    return found

@@ -1,0 +1,129 @@
+"""``qhpc run``: run what is missing of a campaign, and say where it stands."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from . import plan as planning
+from ._common import (
+    DEFAULT_RESULTS,
+    Json,
+    Only,
+    Repeats,
+    Results,
+    Spec,
+    emit,
+    err,
+    load_campaign,
+    naming,
+    note,
+    out,
+    stdout_for_json,
+)
+from .status import show_states
+
+if TYPE_CHECKING:
+    from harness.plan import Plan
+    from harness.run import RunResult
+    from harness.spec import CampaignFile
+    from harness.state import CaseState
+    from harness.store import DamagedLine
+
+
+def run(
+    spec: Spec,
+    results: Results = DEFAULT_RESULTS,
+    only: Only = None,
+    repeats: Repeats = None,
+    budget_s: Annotated[
+        float | None, typer.Option("--budget-s", min=0, help="Start no repeat after this many seconds.")
+    ] = None,
+    skip_unfit: Annotated[
+        bool, typer.Option("--skip-unfit", help="Record cases that cannot fit as unsupported, and run the others.")
+    ] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the plan; start and write nothing.")] = False,
+    as_json: Json = False,
+) -> int:
+    """Run what is missing of a campaign.
+
+    Repeats that are recorded ok are not run again; those that failed are. So the same command resumes a run that was
+    interrupted or killed, and tries again what went wrong. The exit code tells the state of the whole campaign.
+    """
+    file = load_campaign(spec)
+    directory = results / file.campaign.name
+    with stdout_for_json(as_json):
+        plan = planning.make(file, directory, only=only, repeats=repeats)
+        if not skip_unfit:
+            with naming(file):
+                planning.refuse_misfits(plan)
+    if dry_run:
+        planning.tell(plan, as_json=as_json)
+        return 0
+    with stdout_for_json(as_json):
+        result, damaged = _run(file, plan, directory, quiet=as_json, budget_s=budget_s)
+    return _tell(plan, directory, result, damaged=damaged, as_json=as_json)
+
+
+def _run(
+    file: CampaignFile, plan: Plan, directory: Path, *, quiet: bool, budget_s: float | None
+) -> tuple[RunResult, list[DamagedLine]]:
+    from harness.progress import Bar, Quiet
+    from harness.run import Runner, held_results
+
+    with held_results(directory, file) as damaged:
+        for line in damaged:
+            note(f"set aside: {line.file}:{line.line_number}: {line.reason}; kept in {line.file.name}.damaged")
+        if quiet:
+            return Runner(plan, directory, observer=Quiet(), budget_s=budget_s).run(), damaged
+        with Bar(plan, err()) as bar:
+            return Runner(plan, directory, observer=bar, budget_s=budget_s).run(), damaged
+
+
+def _tell(plan: Plan, directory: Path, result: RunResult, *, damaged: list[DamagedLine], as_json: bool) -> int:
+    from harness.errors import Exit
+    from harness.state import case_states, exit_code
+    from harness.store import read_records
+
+    states = case_states((planned.case for planned in plan.cases), read_records(directory).records)
+    code = int(exit_code(states)) if result.interrupted is None else 128 + result.interrupted
+    if as_json:
+        emit(_as_dict(plan, directory, result, states) | {"damaged": _damage(damaged), "exit_code": code})
+    else:
+        show_states(plan.campaign, states)
+        out().print(f"records: {directory / 'records'}", markup=False, soft_wrap=True)
+        _last_words(plan, directory, result, incomplete=code != Exit.OK)
+    return code
+
+
+def _as_dict(plan: Plan, directory: Path, result: RunResult, states: list[CaseState]) -> dict[str, Any]:
+    from harness.state import counts
+
+    return {
+        "campaign": plan.campaign,
+        "directory": str(directory),
+        "records": None if result.file is None else str(result.file),
+        "recorded": len(result.records),
+        "interrupted": None if result.interrupted is None else result.interrupted.name,
+        "budget_spent": result.budget_spent,
+        "counts": counts(states),
+        "cases": [state.as_dict() for state in states],
+        "remarks": plan.remarks,
+    }
+
+
+def _damage(damaged: list[DamagedLine]) -> list[dict[str, Any]]:
+    return [{"file": str(line.file), "line": line.line_number, "reason": line.reason} for line in damaged]
+
+
+def _last_words(plan: Plan, directory: Path, result: RunResult, *, incomplete: bool) -> None:
+    if result.interrupted is not None:
+        note(f"interrupted ({result.interrupted.name}); what is finished is kept: the same command goes on from here")
+    elif result.budget_spent:
+        note("the time budget is spent; the same command goes on from here")
+    elif incomplete:
+        note("some repeats are not ok; the same command runs them again")
+    else:
+        note(f"draw it: qhpc report {plan.campaign} --results {directory.parent}")

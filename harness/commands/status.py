@@ -1,0 +1,145 @@
+"""``qhpc status``: where a campaign stands, from its records alone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from ._common import DEFAULT_RESULTS, Json, Results, emit, load_campaign, note, numeric, table
+
+if TYPE_CHECKING:
+    from harness.record import Record
+    from harness.state import CaseState
+    from harness.store import DamagedLine
+
+
+def status(
+    target: Annotated[str, typer.Argument(metavar="DIR|SPEC", help="A results directory, or a campaign.")],
+    results: Results = DEFAULT_RESULTS,
+    as_json: Json = False,
+) -> int:
+    """Show how many repeats of each case are done, how they ended, and the medians so far."""
+    from harness.state import counts
+    from harness.store import read_records
+
+    found = []
+    for directory, campaign in _directories(target, results):
+        stored = read_records(directory)
+        found.append((directory, _states(campaign, stored.records), stored.damaged))
+    if as_json:
+        emit({"campaigns": [_as_dict(*one) | {"counts": counts(one[1])} for one in found]})
+        return 0
+    for directory, states, damaged in found:
+        show_states(directory.name, states)
+        for line in damaged:
+            note(f"not a record: {line.file}:{line.line_number}: {line.reason}")
+    return 0
+
+
+def _directories(target: str, results: Path) -> list[tuple[Path, str | None]]:
+    """Return the results directories meant, each with its campaign: the one asked for, or the frozen one."""
+    from harness.errors import UserError
+
+    path = Path(target)
+    if not path.is_dir():
+        path = results / load_campaign(target).campaign.name
+        if not path.is_dir():
+            raise UserError(f"nothing is recorded yet: {path} does not exist (qhpc run {target} --results {results})")
+        return [(path, target)]
+    found = [path] if _holds_records(path) else sorted(filter(_holds_records, path.iterdir()))
+    if not found:
+        raise UserError(f"{path}: no records there, nor one level below")
+    return [(directory, _frozen(directory)) for directory in found]
+
+
+def _holds_records(path: Path) -> bool:
+    from harness.store import RECORDS
+
+    return (path / RECORDS).is_dir() or _frozen(path) is not None
+
+
+def _frozen(directory: Path) -> str | None:
+    from harness.run import FROZEN
+
+    return str(directory / FROZEN) if (directory / FROZEN).is_file() else None
+
+
+def _states(campaign: str | None, records: list[Record]) -> list[CaseState]:
+    """Return the cases of a campaign; of the records alone where it cannot be expanded here."""
+    from harness.cases import expand
+    from harness.errors import CampaignError
+    from harness.state import case_states, recorded_states
+
+    if campaign is None:
+        return recorded_states(records)
+    try:
+        return case_states(expand(load_campaign(campaign).campaign).cases, records)
+    except CampaignError as error:
+        note(f"note: {error}; showing the records alone")
+        return recorded_states(records)
+
+
+def _as_dict(directory: Path, states: list[CaseState], damaged: list[DamagedLine]) -> dict[str, Any]:
+    return {
+        "campaign": directory.name,
+        "directory": str(directory),
+        "cases": [state.as_dict() for state in states],
+        "damaged": [{"file": str(d.file), "line": d.line_number, "reason": d.reason} for d in damaged],
+    }
+
+
+def show_states(campaign: str, states: list[CaseState]) -> None:
+    """Print one row a case."""
+    from harness.labels import axes, value
+
+    varying = axes(states)
+    several = len({state.app for state in states}) > 1
+    columns = [*(["app"] if several else []), *varying, "pilots", "ok", "time (median)", "range", "rate", "check", ""]
+    rows = [
+        [
+            *([state.app] if several else []),
+            *(value(state.params.get(name)) for name in varying),
+            state.label,
+            f"{state.ok}/{state.repeats}" if state.repeats else str(state.ok),
+            *_times(state),
+            _checks(state),
+            _trouble(state),
+        ]
+        for state in states
+    ]
+    table(columns, rows, title=_title(campaign, states), right="ok range rate " + numeric(varying))
+
+
+def _times(state: CaseState) -> list[str]:
+    from harness.labels import quantity
+    from harness.state import MAIN_METRIC
+
+    main = state.metrics.get(MAIN_METRIC)
+    if main is None:
+        return ["–", "", ""]
+    spread = (main["high"] - main["low"]) / main["value"] if main["value"] else 0.0
+    rates = [m for m in state.metrics.values() if m["better"] == "higher" and "/s" in m["unit"]]
+    rate = quantity(rates[0]["value"], rates[0]["unit"]) if rates else ""
+    return [quantity(main["value"], main["unit"]), f"{spread:.0%}" if main["n"] > 1 else "", rate]
+
+
+def _checks(state: CaseState) -> str:
+    if set(state.checks) == {"pass"}:
+        return "pass"
+    return ", ".join(f"{count} {verdict}" for verdict, count in state.checks.items())
+
+
+def _trouble(state: CaseState) -> str:
+    bad = [f"{count} {status}" for status, count in state.statuses.items() if status != "ok"]
+    if len(state.digests) > 1:
+        bad.append(f"{len(state.digests)} different answers")
+    return ", ".join(bad) + (f": {state.error[:100]}" if state.error else "")
+
+
+def _title(campaign: str, states: list[CaseState]) -> str:
+    from harness.state import counts
+
+    total = counts(states)
+    return f"{campaign}: {len(states)} cases, " + ", ".join(f"{count} {name}" for name, count in total.items() if count)

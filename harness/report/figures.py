@@ -1,0 +1,107 @@
+"""Figures: which one fits a campaign, drawing it, and writing it with its points and its origin.
+
+A figure is a module with ``applies(cases)`` and ``draw(request)``, and one line in the table below. A campaign that no
+figure of the paper fits gets the general one.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    import pandas as pd
+    from matplotlib.figure import Figure
+
+    from harness.provenance import Provenance
+
+    from .summary import CaseSummary
+
+_FIGURES: Final = {"fig6": "harness.report.fig6"}
+_GENERAL: Final = "harness.report.general"
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What a figure is drawn from: the cases of one campaign and their origin."""
+
+    cases: Sequence[CaseSummary]
+    origin: Provenance
+
+
+@dataclass(frozen=True, slots=True)
+class Drawing:
+    """A drawn figure.
+
+    Attributes
+    ----------
+    name
+        Stem of its files.
+    figure
+        The picture.
+    points
+        Every point in it, one a row, with a column ``kind``: measured, published or projected.
+    caption
+        The text below the picture.
+    """
+
+    name: str
+    figure: Figure
+    points: pd.DataFrame
+    caption: str
+
+
+def names() -> tuple[str, ...]:
+    """Return the names of all figures."""
+    return tuple(_FIGURES)
+
+
+def draw(request: Request, figure: str | None = None) -> list[Drawing]:
+    """Draw one figure by name, or every figure that fits, or the general ones if none does.
+
+    Returns
+    -------
+    list of Drawing
+        Empty if there is nothing to draw for that name.
+    """
+    modules = {name: import_module(path) for name, path in _FIGURES.items() if figure in (None, name)}
+    fitting = [module for module in modules.values() if module.applies(request.cases)]
+    if fitting:
+        return [module.draw(request) for module in fitting]
+    if figure is not None:
+        return []
+    found: list[Drawing] = import_module(_GENERAL).draw_all(request)
+    return found
+
+
+def write(drawing: Drawing, directory: Path, origin: Provenance) -> list[Path]:
+    """Write a drawing as PNG, SVG, PDF, its points as CSV and its origin as JSON.
+
+    Returns
+    -------
+    list of Path
+        The files, PNG first.
+    """
+    from .style import save, styled
+
+    with styled():
+        files = save(drawing.figure, directory / drawing.name)
+    table, sidecar = (directory / f"{drawing.name}.{kind}" for kind in ("csv", "json"))
+    drawing.points.to_csv(table, index=False, lineterminator="\n")
+    sidecar.write_text(json.dumps(_sidecar(drawing, origin), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    return [*files, table, sidecar]
+
+
+def _sidecar(drawing: Drawing, origin: Provenance) -> dict[str, Any]:
+    kinds = drawing.points["kind"].value_counts().sort_index()
+    return {
+        "figure": drawing.name,
+        "caption": drawing.caption,
+        "points": {str(kind): int(count) for kind, count in kinds.items()},
+        "origin": asdict(origin),
+    }
