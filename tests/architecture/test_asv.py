@@ -1,0 +1,25 @@
+"""What asv itself does not check in its configuration."""
+
+from __future__ import annotations
+
+import json
+from pathlib import PurePath
+
+from asv.config import Config
+
+from tests.architecture.source import PACKAGES, ROOT
+
+_CONFIGURATION = json.loads((ROOT / "asv.conf.json").read_text("utf-8"))
+
+
+def test_every_key_is_one_asv_reads() -> None:
+    assert set(_CONFIGURATION) - set(vars(Config())) == {"version"}
+
+
+def test_the_suite_does_not_shadow_the_packages_it_measures() -> None:
+    """The folder that holds ``benchmark_dir`` is importable ahead of what is installed, under its last name."""
+    assert PurePath(_CONFIGURATION["benchmark_dir"]).name not in PACKAGES
+
+
+def test_results_of_asv_do_not_mix_with_records() -> None:
+    assert PurePath(_CONFIGURATION["results_dir"]).parts == ("results", "asv")

@@ -1,0 +1,164 @@
+"""The engine contract: one suite, run for every registered engine; a new engine is covered without an edit here.
+
+Each engine's pilot is started once. The group mark keeps all tests of one engine in one process of a parallel run, so
+that there is one Ray cluster at a time.
+"""
+
+from __future__ import annotations
+
+import itertools
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pilot_quantum import InvalidDescription, Pilot, PilotDescription, PilotManager, TaskState, engines
+
+START_S = 90.0
+
+
+@pytest.fixture(
+    scope="session",
+    params=[pytest.param(name, marks=pytest.mark.xdist_group(name)) for name in engines.names()],
+)
+def engine(request: pytest.FixtureRequest) -> str:
+    """Name of an engine; skipped with the reason if what it needs is not installed."""
+    name: str = request.param
+    try:
+        engines.load(name)
+    except InvalidDescription as error:
+        pytest.skip(str(error))
+    return name
+
+
+@pytest.fixture(scope="session")
+def can_stop(engine: str) -> bool:
+    """Whether the engine can stop a task in the middle of its work."""
+    return engines.load(engine).can_stop
+
+
+class Shared:
+    """The manager that tests share, with one pilot of two cores; replaced after a test that broke it."""
+
+    def __init__(self, engine: str) -> None:
+        self._engine = engine
+        self._manager: PilotManager | None = None
+
+    def get(self) -> PilotManager:
+        """Return the manager, with its pilot up."""
+        if self._manager is None:
+            self._manager = PilotManager()
+            self._manager.submit_pilot(describe(self._engine, name="main")).wait(START_S)
+        return self._manager
+
+    def check(self) -> None:
+        """Fail, and forget the manager, if it does not work any more."""
+        manager = self.get()
+        try:
+            assert [task.result(10) for task in manager.submit_tasks(abs, range(-5, 5))] == list(map(abs, range(-5, 5)))
+        except BaseException:
+            self._manager = None
+            threading.Thread(target=manager.close, daemon=True).start()  # might hang
+            raise
+
+    def close(self) -> None:
+        """Close the manager."""
+        if self._manager is not None:
+            self._manager.close()
+
+
+@pytest.fixture(scope="session")
+def _shared(engine: str) -> Iterator[Shared]:
+    shared = Shared(engine)
+    yield shared
+    shared.close()
+
+
+@pytest.fixture
+def manager(_shared: Shared) -> Iterator[PilotManager]:
+    """Return the shared manager; afterwards it must be as well as before, whatever the test did."""
+    yield _shared.get()
+    _shared.check()
+
+
+@dataclass
+class Fresh:
+    """A manager of the test's own, and how to add pilots of the tested engine to it."""
+
+    manager: PilotManager
+    engine: str
+    _names: Iterator[int] = field(default_factory=itertools.count)
+
+    def pilot(self, name: str = "", *, wait: bool = True, **wanted: Any) -> Pilot:
+        """Add a pilot of two cores, or as described, and wait until it is up."""
+        pilot = self.manager.submit_pilot(describe(self.engine, name=name, **wanted))
+        return pilot.wait(START_S) if wait else pilot
+
+
+@pytest.fixture
+def fresh(engine: str, manager: PilotManager) -> Iterator[Fresh]:
+    """Return a manager without pilots; the shared one stays up, and with it what the engine's pilots have in common."""
+    with PilotManager() as own:
+        yield Fresh(own, engine)
+
+
+@dataclass(frozen=True)
+class Gate:
+    """Holds tasks until the test opens it: pass ``path`` to `tasks.hold`."""
+
+    path: str
+
+    def open(self) -> None:
+        """Let the tasks go on."""
+        Path(self.path).touch()
+
+    def wait_for(self, count: int = 1) -> None:
+        """Wait until so many tasks stand at the gate."""
+        started = Path(f"{self.path}.started")
+        until(lambda: started.exists() and len(started.read_text().splitlines()) >= count)
+
+
+@pytest.fixture
+def gates(tmp_path: Path) -> Iterator[Callable[[], Gate]]:
+    """Return a maker of gates; all of them open at the end, lest a failed test leaves a held task behind."""
+    made: list[Gate] = []
+
+    def make() -> Gate:
+        made.append(Gate(str(tmp_path / f"gate-{len(made)}")))
+        return made[-1]
+
+    yield make
+    for gate in made:
+        gate.open()
+
+
+@pytest.fixture
+def gate(gates: Callable[[], Gate]) -> Gate:
+    """Return a gate."""
+    return gates()
+
+
+def describe(engine: str, *, name: str = "", **wanted: Any) -> PilotDescription:
+    """Return the description of a pilot of two cores on any machine."""
+    wanted.setdefault("cores_per_node", 2)
+    return PilotDescription(name=name, engine=engine, launcher_options={"oversubscribe": True}, **wanted)
+
+
+def until(true: Callable[[], bool], timeout_s: float = 30.0) -> None:
+    """Wait for a condition that another process or thread brings about."""
+    end_s = time.monotonic() + timeout_s
+    while not true():
+        assert time.monotonic() < end_s, f"not within {timeout_s:g} s"
+        time.sleep(0.01)
+
+
+def all_end(tasks: list[Any], timeout_s: float = 30.0) -> list[TaskState]:
+    """Wait for tasks without looking at their results; fail if one does not end."""
+    end_s = time.monotonic() + timeout_s
+    for task in tasks:
+        until(task.done, max(0.01, end_s - time.monotonic()))
+    return [task.state for task in tasks]
