@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from numbers import Integral, Real
 from types import MappingProxyType
 from typing import Any
 
@@ -18,12 +19,12 @@ _EMPTY: Mapping[str, Any] = MappingProxyType({})
 
 
 def _whole(what: str, value: object, least: int, rule: str) -> None:
-    valid = isinstance(value, int) and not isinstance(value, bool) and value >= least
+    valid = isinstance(value, Integral) and not isinstance(value, bool) and value >= least
     _require(valid, what, value, rule)
 
 
 def _real(what: str, value: object, rule: str, *, least: float = 0.0, above: bool = False) -> None:
-    number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    number = isinstance(value, Real) and not isinstance(value, bool)
     valid = number and (value > least if above else value >= least)  # type: ignore[operator]  # it is a number
     _require(valid, what, value, rule)
 

@@ -40,7 +40,10 @@ class InlineEngine(AbstractEngine):
 
     def start_worker(self, slot: WorkerSlot) -> None:
         """Start the thread."""
-        self._thread = threading.Thread(target=self._serve, args=(slot,), name="pilot-inline", daemon=True)
+        self._messages = SimpleQueue()  # its own: the last one may hold messages, and the end, of the worker before it
+        self._thread = threading.Thread(
+            target=self._serve, args=(slot, self._messages), name="pilot-inline", daemon=True
+        )
         self._thread.start()
 
     def send(self, index: int, payload: bytes) -> None:  # noqa: ARG002 - there is one worker
@@ -55,12 +58,12 @@ class InlineEngine(AbstractEngine):
         """End the thread; work in progress is abandoned, not stopped."""
         self._messages.put(None)
 
-    def _serve(self, slot: WorkerSlot) -> None:
+    def _serve(self, slot: WorkerSlot, messages: SimpleQueue[bytes | None]) -> None:
         functions: Functions = {}
         cpu_clock: Callable[[], float] = time.thread_time  # the process's clock would count the driver too
         self.events.ready(slot.index, slot.generation, socket.gethostname(), os.getpid())
         try:
-            while (payload := self._messages.get()) is not None:
+            while (payload := messages.get()) is not None:
                 self.events.answered(slot.index, slot.generation, run_message(payload, functions, cpu_clock))
         except BaseException as error:
             self.events.lost(slot.index, slot.generation, f"its thread ended: {error!r}")

@@ -80,7 +80,7 @@ class _WorkerProcess:
         )
         theirs.close()
         self._connection = Connection(ours.detach())
-        self._connection.send_bytes(pickle.dumps(sys.path, 5))
+        self._write(pickle.dumps(sys.path, 5))
         threading.Thread(target=self._read, name=f"pilot-reader-{slot.index}", daemon=True).start()
 
     @property
