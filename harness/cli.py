@@ -79,7 +79,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except BrokenPipeError:  # the reader of a pipe has gone, as with `qhpc list | head`
         sys.exit(0)
     except Exception as error:  # noqa: BLE001 - the outermost place: a bug must not print pages
-        _explain(error, int(Exit.BUG), words, text=f"{type(error).__name__}: {error} (a bug; --debug shows where)")
+        _explain(error, int(Exit.INTERNAL), words, text=f"{type(error).__name__}: {error} (a bug; --debug shows where)")
     else:
         sys.exit(code if isinstance(code, int) else 0)
 

@@ -16,8 +16,8 @@ class Exit(IntEnum):
 
     OK = 0
     """Everything that was asked for is there."""
-    BUG = 1
-    """The harness itself failed; please report it."""
+    INTERNAL = 1
+    """The harness could not go on: a bug of its own, or a disk that is full."""
     USAGE = 2
     """Usage or configuration; nothing was started."""
     CASES_FAILED = 3
@@ -35,7 +35,7 @@ _MEANINGS: Final = (
     "5 regression found; 6 nothing was measured."
 )
 _PRECEDENCE: Final = (
-    "If several apply, the first of 4, 6, 3, 5 is returned. 1: the harness itself failed; "
+    "If several apply, the first of 4, 6, 3, 5 is returned. 1: the harness could not go on (a bug, a full disk); "
     "130, 143, 129: ended by Ctrl-C, SIGTERM, SIGHUP."
 )
 EXIT_CODES: Final = f"{_MEANINGS}\n\n{_PRECEDENCE}"

@@ -80,9 +80,8 @@ def held_results(directory: Path, campaign: CampaignFile) -> Iterator[list[Damag
     Raises
     ------
     StoreError
-        If another run holds the directory.
+        If the directory cannot be made, or another run holds it.
     """
-    directory.mkdir(parents=True, exist_ok=True)
     with run_lock(directory):
         _freeze(directory / FROZEN, campaign.text)
         yield set_aside(directory)
@@ -131,7 +130,7 @@ class Runner:
 
         Raises
         ------
-        StoreError
+        WriteFailed
             If a record could not be written.
         """
         with self._interruption, RecordWriter(self._directory) as writer:

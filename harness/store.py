@@ -27,7 +27,7 @@ from typing import Self, final
 from pydantic import ValidationError
 from pydantic_core import from_json
 
-from .errors import UserError
+from .errors import Exit, UserError
 from .record import SCHEMA, Record
 
 RECORDS = "records"
@@ -36,6 +36,12 @@ RECORDS = "records"
 
 class StoreError(UserError):
     """The results directory cannot be used; the message says which path and why."""
+
+
+class WriteFailed(StoreError):
+    """A record could not be written whole; what was measured last is lost."""
+
+    code = Exit.INTERNAL
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,7 +253,7 @@ class RecordWriter:
 
         Raises
         ------
-        StoreError
+        WriteFailed
             If it could not be written whole; what was written of it has been cut off again where possible, and
             the writer takes no more records.
         """
@@ -258,7 +264,7 @@ class RecordWriter:
             self._write(handle, line, size)
         except OSError as error:
             self.close()
-            raise StoreError(f"cannot write {self.file or self._directory}: {error.strerror}") from error
+            raise WriteFailed(f"cannot write {self.file or self._directory}: {error.strerror}") from error
 
     def close(self) -> None:
         """Release the file; a writer that was closed opens a new file with the next record."""
@@ -307,15 +313,19 @@ def _new_name(directory: Path) -> Path:
 
 @contextmanager
 def run_lock(directory: Path | str) -> Iterator[None]:
-    """Hold a campaign's directory for one run; a killed run lets go by itself.
+    """Hold a campaign's directory for one run, made if need be; a killed run lets go by itself.
 
     Raises
     ------
     StoreError
-        If another run holds it; two runs would measure each other.
+        If it cannot be made, or another run holds it: two runs would measure each other.
     """
     path = Path(directory) / ".lock"
-    handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+    except OSError as error:
+        raise StoreError(f"{directory}: cannot keep results there: {error.strerror}") from error
     try:
         if not _lock(handle):
             holder = os.read(handle, 200).decode(errors="replace").strip() or "unknown"

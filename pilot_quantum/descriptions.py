@@ -18,8 +18,8 @@ from .errors import InvalidDescription
 _EMPTY: Mapping[str, Any] = MappingProxyType({})
 
 
-def _whole(what: str, value: object, least: int, rule: str) -> None:
-    valid = isinstance(value, Integral) and not isinstance(value, bool) and value >= least
+def _whole(what: str, value: Any, least: int, rule: str) -> None:
+    valid = not isinstance(value, bool) and isinstance(value, Integral) and int(value) >= least
     _require(valid, what, value, rule)
 
 

@@ -94,7 +94,7 @@ def _tell(plan: Plan, directory: Path, result: RunResult, *, damaged: list[Damag
     else:
         show_states(plan.campaign, states)
         out().print(f"records: {directory / 'records'}", markup=False, soft_wrap=True)
-        _last_words(plan, directory, result, incomplete=code != Exit.OK)
+        _last_words(directory, result, incomplete=code != Exit.OK)
     return code
 
 
@@ -118,7 +118,7 @@ def _damage(damaged: list[DamagedLine]) -> list[dict[str, Any]]:
     return [{"file": str(line.file), "line": line.line_number, "reason": line.reason} for line in damaged]
 
 
-def _last_words(plan: Plan, directory: Path, result: RunResult, *, incomplete: bool) -> None:
+def _last_words(directory: Path, result: RunResult, *, incomplete: bool) -> None:
     if result.interrupted is not None:
         note(f"interrupted ({result.interrupted.name}); what is finished is kept: the same command goes on from here")
     elif result.budget_spent:
@@ -126,4 +126,4 @@ def _last_words(plan: Plan, directory: Path, result: RunResult, *, incomplete: b
     elif incomplete:
         note("some repeats are not ok; the same command runs them again")
     else:
-        note(f"draw it: qhpc report {plan.campaign} --results {directory.parent}")
+        note(f"draw it: qhpc report {directory}")

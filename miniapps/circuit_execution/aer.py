@@ -8,6 +8,9 @@ native
     Aer does not promise to keep, so it is tried on a Bell pair first.
 public
     ``QuantumCircuit`` and ``AerSimulator.run``: if the trial fails, and for circuits that are not gate lists.
+
+Aer's truncation of circuits to the qubits that matter is off: up to 0.18 it takes too much away from some circuits if an
+expectation value of few of their qubits is asked, and the value is wrong without a warning (qiskit-aer issue 2442).
 """
 
 from __future__ import annotations
@@ -180,6 +183,7 @@ def _native_config(circuits: Sequence[Circuit], simulator: Simulator, *, shots: 
     config.device = simulator.device
     config.max_parallel_threads = simulator.threads
     config.max_parallel_experiments = 1
+    config.enable_truncation = False
     return config
 
 
@@ -247,6 +251,7 @@ def _backend(simulator: Simulator) -> Any:
         device=simulator.device,
         max_parallel_threads=simulator.threads,
         max_parallel_experiments=1,
+        enable_truncation=False,
     )
 
 

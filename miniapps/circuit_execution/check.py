@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 DENSE_QUBITS: Final = 24
 _MAX_BOND: Final = 64
 _BUDGET_S: Final = 30.0
+_FEWEST: Final = 4
 # Rough costs of the dense reference on one core, in seconds; they only bound how many circuits are checked.
 _CIRCUIT_S: Final = 0.01
 _AMPLITUDE_S: Final = 3e-8
@@ -133,7 +134,7 @@ def _judged(params: CircuitExecution, answer: Samples | Values) -> Verdict:
 
 
 def _chosen(params: CircuitExecution) -> list[int]:
-    """Return the circuits to check: a seeded sample, as large as the budget allows, of at least one."""
+    """Return the circuits to check: a seeded sample of the asked share, or of what the budget allows."""
     spec = ensemble(params).spec(0)
     width = min(params.n_qubits, DENSE_QUBITS)
     try:
@@ -141,7 +142,8 @@ def _chosen(params: CircuitExecution) -> list[int]:
     except NotAGateList:
         work = 1
     affordable = int(_BUDGET_S / (_CIRCUIT_S + _AMPLITUDE_S * work * 2**width))
-    wanted = min(ceil(params.check_fraction * params.n_circuits), max(1, affordable))
+    fraction = max(_FEWEST, ceil(params.check_fraction * params.n_circuits))
+    wanted = min(fraction, max(1, affordable), params.n_circuits)
     rng = np.random.default_rng((params.seed, _SAMPLE_STREAM))
     return sorted(rng.choice(params.n_circuits, size=wanted, replace=False).tolist())
 

@@ -73,7 +73,7 @@ class CircuitExecution(Params):
         1, ge=1, le=1024, description="cores and threads of one task", json_schema_extra=_unit("cores")
     )
     check_fraction: float = Field(
-        0.05, ge=0, le=1, description="share of the circuits that is checked (at least one, if not 0)"
+        0.05, ge=0, le=1, description="share of the circuits that is checked, at least four; 0 = none"
     )
     tolerance: float | None = Field(
         None, gt=0, description="largest error of an exact value; not given: 1e-9, or what the method can hold"

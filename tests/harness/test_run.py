@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -234,3 +236,29 @@ def test_every_engine_gives_the_same_answers(qhpc: Qhpc, campaign: Campaign, res
         by_case.setdefault(json.dumps(record.params), set()).add(record.digest)
     assert [len(digests) for digests in by_case.values()] == [1, 1]
     assert len(records(results)) == 8
+
+
+def test_results_that_cannot_be_kept_are_told_in_one_line(qhpc: Qhpc, campaign: Campaign, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    done = qhpc("run", campaign(), "--results", tmp_path / "file")
+    assert (done.code, done.out) == (2, "")
+    assert "cannot keep results there" in done.err
+
+
+def test_a_full_disk_ends_the_run_and_keeps_what_was_written(
+    qhpc: Qhpc, campaign: Campaign, results: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, calls = os.fsync, Counter[str]()
+
+    def full(handle: int) -> None:
+        calls["fsync"] += Path(f"/proc/self/fd/{handle}").readlink().suffix == ".jsonl"
+        if calls["fsync"] == 3:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        real(handle)
+
+    monkeypatch.setattr(os, "fsync", full)
+    done = qhpc("run", campaign())
+    assert done.code == 1
+    assert done.err.count("\n") == 1
+    assert "No space left" in done.err
+    assert statuses(results) == {"ok": 2}

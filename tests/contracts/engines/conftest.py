@@ -18,7 +18,7 @@ import pytest
 
 from pilot_quantum import InvalidDescription, Pilot, PilotDescription, PilotManager, TaskState, engines
 
-START_S = 90.0
+START_S = 180.0
 
 
 @pytest.fixture(
@@ -148,7 +148,7 @@ def describe(engine: str, *, name: str = "", **wanted: Any) -> PilotDescription:
     return PilotDescription(name=name, engine=engine, launcher_options={"oversubscribe": True}, **wanted)
 
 
-def until(true: Callable[[], bool], timeout_s: float = 30.0) -> None:
+def until(true: Callable[[], bool], timeout_s: float = 60.0) -> None:
     """Wait for a condition that another process or thread brings about."""
     end_s = time.monotonic() + timeout_s
     while not true():
@@ -156,7 +156,7 @@ def until(true: Callable[[], bool], timeout_s: float = 30.0) -> None:
         time.sleep(0.01)
 
 
-def all_end(tasks: list[Any], timeout_s: float = 30.0) -> list[TaskState]:
+def all_end(tasks: list[Any], timeout_s: float = 60.0) -> list[TaskState]:
     """Wait for tasks without looking at their results; fail if one does not end."""
     end_s = time.monotonic() + timeout_s
     for task in tasks:

@@ -18,9 +18,9 @@ from pilot_quantum import (
 from tests.contracts.engines import tasks as work
 from tests.contracts.engines.conftest import Fresh, Gate, until
 
-pytestmark = pytest.mark.timeout(60)
+pytestmark = pytest.mark.timeout(300)
 
-WAIT_S = 30.0
+WAIT_S = 60.0
 GIB = 2**30
 
 

@@ -16,9 +16,9 @@ from pilot_quantum import PilotManager, RemoteError, RemoteTraceback, Task, Task
 from tests.contracts.engines import nasty
 from tests.contracts.engines import tasks as work
 
-pytestmark = pytest.mark.timeout(60)
+pytestmark = pytest.mark.timeout(300)
 
-WAIT_S = 30.0
+WAIT_S = 60.0
 
 
 def _error_of(task: Task) -> BaseException:

@@ -18,9 +18,9 @@ from hypothesis import strategies as st
 from pilot_quantum import PilotManager, TaskDescription, summarize
 from tests.contracts.engines import tasks as work
 
-pytestmark = pytest.mark.timeout(60)
+pytestmark = pytest.mark.timeout(300)
 
-WAIT_S = 30.0
+WAIT_S = 60.0
 MEGABYTES = 20_000_000
 
 

@@ -14,9 +14,9 @@ from pilot_quantum import PilotManager, TaskDescription, TaskState, TaskTrace, s
 from tests.contracts.engines import tasks as work
 from tests.contracts.engines.conftest import Fresh, Gate
 
-pytestmark = pytest.mark.timeout(60)
+pytestmark = pytest.mark.timeout(300)
 
-WAIT_S = 30.0
+WAIT_S = 60.0
 MIB = 2**20
 
 
