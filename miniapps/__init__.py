@@ -27,6 +27,7 @@ __all__ = [
 
 _BUILT_IN = {
     "circuit_execution": "miniapps.circuit_execution:APP",
+    "dispatch": "miniapps.dispatch:APP",
 }
 
 

@@ -155,4 +155,5 @@ def _samples(good: Sequence[Record], name: str) -> list[float]:
 
 def _place(summary: CaseSummary) -> tuple[Any, ...]:
     params = tuple((name, order(value)) for name, value in sorted(summary.params.items()))
-    return summary.campaign, summary.app, params, pool_id(summary.pool), summary.kind, summary.key
+    engines = [str(pilot.get("engine")) for pilot in summary.pool]
+    return summary.campaign, summary.app, params, engines, pool_id(summary.pool), summary.kind, summary.key

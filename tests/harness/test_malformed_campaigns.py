@@ -104,7 +104,7 @@ CASES: list[tuple[str, str, str, list[str]]] = [
         '1\n[[apps.exclude]]\nreason = "why"\nwhen = "behaviour > 3"',
         ["apps[0].exclude[0].when", "cannot be decided", "'str' and 'int'"],
     ),
-    ("unknown engine", '"inline"', '"proceses"', ["pilots[0].engine: 'proceses'", "inline, processes", "'processes'?"]),
+    ("unknown engine", '"inline"', '"proceses"', ["pilots[0].engine: 'proceses'", "processes, ray", "'processes'?"]),
     (
         "unknown launcher",
         '"inline"',
@@ -141,7 +141,7 @@ CASES: list[tuple[str, str, str, list[str]]] = [
         "more memory than there is",
         "[1, 3]",
         "1\nmemory = 1000000000000000",
-        ["does not fit", "909 TiB", "--skip-unfit"],
+        ["does not fit", "909.5 TiB", "--skip-unfit"],
     ),
     ("more cores than there are", "[1, 3]", "1\ncpus = 100000", ["does not fit", "100000 cores"]),
 ]

@@ -211,6 +211,12 @@ def test_the_table_has_a_row_for_every_case_also_for_the_one_without_a_value(sto
     assert r"Origin\_1 \& 2 \%." in latex(table)
 
 
+def test_a_time_with_a_wrong_answer_is_no_number(make_record) -> None:
+    wrong = make_record(99.0, repeat=7, status="check_failed")
+    (case,) = summarize([*(make_record(1.0, repeat=r) for r in range(7)), wrong])
+    assert (case.main.n, case.main.high, case.statuses) == (7, 1.0, {"check_failed": 1, "ok": 7})
+
+
 def test_repeats_that_disagree_are_said_in_the_table(make_record) -> None:
     records = [make_record(repeat=r, digest=str(r % 2)) for r in range(7)]
     assert "7 pass (answers differ)" in campaign_table("x", summarize(records)).rows[0]
