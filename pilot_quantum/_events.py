@@ -20,7 +20,7 @@ class PilotEvents:
 
     def ready(self, index: int, generation: int, host: str, pid: int) -> None:
         """Post that a worker takes messages."""
-        self._scheduler.post(self._scheduler.keeper.worker_ready, self._pilot, index, generation, host, pid)
+        self._scheduler.post(self._scheduler.keeper.worker_ready, self._pilot, index, generation, (host, pid))
 
     def answered(self, index: int, generation: int, payload: bytes) -> None:
         """Post a worker's answer."""

@@ -97,12 +97,13 @@ class Keeper:
         else:
             self.start_worker(worker)
 
-    def worker_ready(self, pilot: Pilot, index: int, generation: int, host: str, pid: int) -> None:
-        """Let a worker that has reported in take tasks."""
+    def worker_ready(self, pilot: Pilot, index: int, generation: int, place: tuple[str, int]) -> None:
+        """Let a worker that has reported in, with its host and process id, take tasks."""
         worker = pilot._workers[index]
         if worker.generation != generation or pilot.state.final:
             return
-        worker.ready, worker.host, worker.pid = True, host, pid
+        worker.ready = True
+        worker.host, worker.pid = place
         pilot._failures = 0
         pilot._clock_phase("first_worker")
         if all(worker.ready for worker in pilot._workers):

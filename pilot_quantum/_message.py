@@ -42,6 +42,7 @@ class Message:
         "pilot",
         "reason",
         "returned_s",
+        "run_s",
         "sent_s",
         "size",
         "tasks",
@@ -64,6 +65,7 @@ class Message:
         self.times: Sequence[float] | None = None
         self.gang: Gang | None = None
         self.cpu_s = 0.0
+        self.run_s = 0.0
         self.peak_rss = 0
         for index, task in enumerate(tasks):
             task.put_in(self, index)
@@ -72,6 +74,7 @@ class Message:
         """Store what the worker measured, and let go of the tasks."""
         self.times = times
         self.size = len(times) // 2
+        self.run_s = sum(times[1::2]) - sum(times[0::2])
         self.cpu_s = cpu_s
         self.peak_rss = peak_rss
         self.returned_s = now
@@ -82,8 +85,7 @@ class Message:
         started = ended = cpu = None
         if self.times is not None and 2 * index < len(self.times):
             started, ended = self.times[2 * index], self.times[2 * index + 1]
-            total = sum(self.times[1::2]) - sum(self.times[0::2]) if self.size > 1 else ended - started
-            cpu = self.cpu_s * ((ended - started) / total if total > 0 else 1 / self.size)
+            cpu = self.cpu_s * ((ended - started) / self.run_s if self.run_s > 0 else 1 / self.size)
         return TaskTrace(
             task=task.number,
             name=task.name,

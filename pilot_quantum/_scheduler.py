@@ -21,7 +21,7 @@ from ._losses import tasks_of_lost
 from ._message import Message
 from ._notices import Notices
 from ._watchdog import Overuse, find_overuse
-from .errors import ManagerClosed, MemoryExceeded, PilotFailed, TaskTimeout, UnsatisfiableRequest
+from .errors import ManagerClosed, MemoryExceeded, PilotFailed, PilotQuantumError, TaskTimeout, UnsatisfiableRequest
 from .pilot import Pilot, Worker
 from .policies import Policy
 from .states import PilotState
@@ -144,6 +144,8 @@ class Scheduler:
             pilot._vacate(worker)
         answer = decode(payload)
         tasks = message.tasks
+        if len(answer.times) > 2 * len(tasks):
+            raise PilotQuantumError(f"{pilot!r}: an answer to {len(answer.times) // 2} tasks, {len(tasks)} were sent")
         message.answered(answer.times, cpu_s=answer.cpu_s, peak_rss=answer.peak_rss, now=time.monotonic())
         if message.gang is not None:
             self._rank_answered(message.gang, message, answer)

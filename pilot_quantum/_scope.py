@@ -55,9 +55,11 @@ class RuntimeScope:
             if args or kwargs:
                 raise InvalidDescription("a TaskDescription holds its own arguments: give none beside it")
             description = task if task.pilot is not None else replace(task, pilot=self._names)
+            new = self._manager.submit_task(description)
+        elif "pilot" in kwargs:  # the function's own keyword
+            new = self._manager.submit_task(TaskDescription(task, args, kwargs, pilot=self._names))
         else:
-            description = TaskDescription(task, args, kwargs, pilot=self._names)
-        new = self._manager.submit_task(description)
+            new = self._manager.submit_task(task, *args, pilot=self._names, **kwargs)
         self._tasks.append(new)
         return new
 

@@ -8,14 +8,12 @@ they come from a file.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 from numbers import Integral, Real
-from types import MappingProxyType
 from typing import Any
 
 from .errors import InvalidDescription
-
-_EMPTY: Mapping[str, Any] = MappingProxyType({})
 
 
 def _whole(what: str, value: Any, least: int, rule: str) -> None:
@@ -170,7 +168,7 @@ class TaskDescription:
 
     function: Callable[..., Any]
     args: tuple[Any, ...] = ()
-    kwargs: Mapping[str, Any] = field(default_factory=lambda: _EMPTY)
+    kwargs: Mapping[str, Any] = field(default_factory=dict)
     resources: Resources = ONE_CPU
     pilot: str | Sequence[str] | None = None
     name: str = ""
@@ -195,6 +193,11 @@ class TaskDescription:
         }
         for what, kind in kinds.items():
             _require(isinstance(getattr(self, what), kind), what, getattr(self, what), f"must be a {kind.__name__}")
+        tasks = all(isinstance(parent, Future) for parent in self.after)
+        _require(tasks, "after", self.after, "must be a tuple of tasks")
+        names = (self.pilot,) if isinstance(self.pilot, str) else self.pilot
+        named = names is None or (isinstance(names, (tuple, list)) and all(isinstance(name, str) for name in names))
+        _require(named, "pilot", self.pilot, "must be a pilot name, a list of names, or None for any")
         _whole("priority", self.priority, -(2**62), "must be a whole number; higher starts first")
         if self.timeout_s is not None:
             _real("timeout_s", self.timeout_s, "must be a positive number of seconds, or None", above=True)
@@ -239,8 +242,8 @@ class PilotDescription:
     memory_per_node: int | None = None
     walltime_s: float | None = None
     pool: str | None = None
-    engine_options: Mapping[str, Any] = field(default_factory=lambda: _EMPTY)
-    launcher_options: Mapping[str, Any] = field(default_factory=lambda: _EMPTY)
+    engine_options: Mapping[str, Any] = field(default_factory=dict)
+    launcher_options: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for what in ("name", "engine", "launcher"):

@@ -13,7 +13,7 @@ from ._dependencies import parents_of, submit_child
 from ._events import PilotEvents
 from ._executor import ManagerExecutor
 from ._functions import FunctionTable
-from ._lanes import Lane, LaneSpec, pack_call
+from ._lanes import Lane, LaneSpec, all_small, pack_call
 from ._scheduler import Scheduler
 from ._scope import RuntimeScope
 from ._shared import Shared
@@ -51,6 +51,7 @@ class PilotManager:
     def __init__(self, policy: Policy | None = None) -> None:
         self._scheduler = Scheduler(policy or LeastLoaded())
         self._lanes: dict[Any, Lane] = {}
+        self._specs: dict[tuple[tuple[str, ...] | None, Resources], LaneSpec] = {}
         self._functions = FunctionTable()
         self._numbers = itertools.count()
         self._pilot_numbers = itertools.count()
@@ -132,20 +133,32 @@ class PilotManager:
             lane, function = self._described(task), task.function
             args, kwargs, after = task.args, dict(task.kwargs), task.after
         else:
-            lane, function, after = (
-                self._lane(task, _PLAIN if pilot is None else LaneSpec(pilots=_group(pilot))),
-                task,
-                (),
-            )
-        parents = parents_of(args, kwargs, after)
-        if lane.carried:
-            args = (function, *args)
-        if parents:
-            return submit_child(self._scheduler, lane, next(self._numbers), args=args, kwargs=kwargs, parents=parents)
-        new = Task(lane, next(self._numbers), pack_call(args, kwargs), time.monotonic())
+            lane, function, after = self._lane(task, self._spec(pilot)), task, ()
+        call: Any = args
+        if lane.carried or kwargs or after or not all_small(args):
+            parents = parents_of(args, kwargs, after)
+            if lane.carried:
+                args = (function, *args)
+            if parents:
+                number = next(self._numbers)
+                return submit_child(self._scheduler, lane, number, args=args, kwargs=kwargs, parents=parents)
+            call = pack_call(args, kwargs)
+        new = Task(lane, next(self._numbers), call, time.monotonic())
         lane.queue.append(new)
         self._scheduler.enqueue(lane)
         return new
+
+    def _spec(self, pilot: str | Sequence[str] | None, resources: Resources = ONE_CPU) -> LaneSpec:
+        """Return the spec of tasks that differ from plain ones only in pilot and resources; made once for each."""
+        if pilot is None and resources is ONE_CPU:
+            return _PLAIN
+        key = (_group(pilot), resources)
+        known = self._specs.get(key)
+        if known is None:
+            if len(self._specs) >= _CACHED_LANES:
+                self._specs.clear()
+            known = self._specs[key] = LaneSpec(resources, key[0])
+        return known
 
     def submit_tasks(
         self,
@@ -156,8 +169,7 @@ class PilotManager:
         pilot: str | Sequence[str] | None = None,
     ) -> list[Task]:
         """Submit ``function(item)`` for every item and return the tasks in order; errors as in `submit_task`."""
-        spec = _PLAIN if pilot is None and resources is ONE_CPU else LaneSpec(resources, _group(pilot))
-        lane = self._lane(function, spec)
+        lane = self._lane(function, self._spec(pilot, resources))
         carried = (function,) if lane.carried else ()
         clock, numbers, small = time.monotonic, self._numbers, frozenset() if carried else SMALL
         tasks: list[Task] = []

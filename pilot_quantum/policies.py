@@ -64,7 +64,7 @@ class Policy(Protocol):
 class LeastLoaded:
     """Takes the pilot with the smallest backlog per worker; the largest share of idle workers breaks ties."""
 
-    def choose(self, resources: Resources, pilots: Sequence[PilotLoad], decision: int) -> Choice:  # noqa: ARG002
+    def choose(self, resources: Resources, pilots: Sequence[PilotLoad], decision: int) -> Choice:  # noqa: ARG002 - the protocol's
         """Choose by backlog."""
         best = min(pilots, key=lambda pilot: (pilot.backlog_s, -pilot.idle_workers / pilot.workers))
         return Choice(best.name, f"least loaded ({best.idle_workers} of {best.workers} workers idle)")
@@ -74,7 +74,7 @@ class LeastLoaded:
 class RoundRobin:
     """Takes the pilots in turn, whatever their load or size."""
 
-    def choose(self, resources: Resources, pilots: Sequence[PilotLoad], decision: int) -> Choice:  # noqa: ARG002
+    def choose(self, resources: Resources, pilots: Sequence[PilotLoad], decision: int) -> Choice:  # noqa: ARG002 - the protocol's
         """Choose by turn."""
         return Choice(pilots[decision % len(pilots)].name, f"turn {decision}")
 
@@ -83,7 +83,7 @@ class RoundRobin:
 class FastestFirst:
     """Takes the pilot whose workers were fastest at this function; unobserved pilots come first, to be observed."""
 
-    def choose(self, resources: Resources, pilots: Sequence[PilotLoad], decision: int) -> Choice:  # noqa: ARG002
+    def choose(self, resources: Resources, pilots: Sequence[PilotLoad], decision: int) -> Choice:  # noqa: ARG002 - the protocol's
         """Choose by observed rate per worker."""
         new = [pilot for pilot in pilots if pilot.tasks_per_s is None]
         if new:

@@ -8,6 +8,7 @@ install signal handlers.
 from __future__ import annotations
 
 import asyncio
+import copyreg
 import faulthandler
 import os
 import pickle
@@ -67,7 +68,7 @@ def main() -> None:
     faulthandler.enable()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the driver's to handle
     sys.path[:] = pickle.load(sys.stdin.buffer)  # noqa: S301 - from the driver that started us
-    _configure_dask()  # before anything imports distributed, which sets up its logging when it is imported
+    _configure_dask()  # before distributed is imported, which sets up its logging at once
     start = Start(*pickle.load(sys.stdin.buffer))  # noqa: S301 - from the driver that started us
     channel = _Channel()
     threading.Thread(target=channel.live, args=(start,), name="pilot-dask", daemon=True).start()
@@ -76,10 +77,27 @@ def main() -> None:
         channel.answer(run_message(channel.messages.get(), functions))
 
 
+def import_distributed() -> Any:
+    """Import and return ``distributed`` without what it does to exceptions. Both sides.
+
+    It has tblib change how all exceptions of the process are pickled, which garbles some, such as UnicodeDecodeError,
+    and Dask does it again for each exception that it sends itself. A process that has imported it before is left alone.
+    """
+    before = set(copyreg.dispatch_table)
+    import distributed
+    import distributed.comm
+
+    for kind in set(copyreg.dispatch_table) - before:
+        if issubclass(kind, BaseException):
+            del copyreg.dispatch_table[kind]
+    return distributed
+
+
 def _configure_dask() -> None:
     import dask
 
     dask.config.set(_SETTINGS)
+    import_distributed()
 
 
 class _Channel:
@@ -108,10 +126,7 @@ class _Channel:
         os._exit(code)  # nobody waits for atexit handlers of the task's libraries
 
     async def _live(self, start: Start) -> None:
-        import distributed
-        import distributed.comm
-
-        dask: Any = distributed  # which is typed in part only
+        dask = import_distributed()
         self._loop = asyncio.get_running_loop()
         worker = dask.Worker(
             start.scheduler,

@@ -15,17 +15,16 @@ from typing import Any
 
 import cryptography  # noqa: F401 - Security.temporary needs it: said here, when the pilot is submitted
 import dask
-import distributed
 
 from .._registry import check_options
 from ..descriptions import PilotDescription
 from ..errors import PilotFailed
 from ..launchers.base import Allocation
 from ._children import Reaper, child_environment, describe_end, kill_group
-from ._dask_worker import CHANNEL, Start
+from ._dask_worker import CHANNEL, Start, import_distributed
 from .base import AbstractEngine, EngineEvents, WorkerSlot
 
-_dask: Any = distributed  # which is typed in part only
+distributed = import_distributed()
 _HOST = "127.0.0.1"
 _GRACE_S = 5.0
 
@@ -105,7 +104,7 @@ class DaskEngine(AbstractEngine):
     def client(self) -> Any:
         """Return a `distributed.Client` of this pilot's cluster; what it runs shares the workers' cores."""
         if self._client is None and self._cluster is not None:
-            self._client = _dask.Client(self._cluster, set_as_default=False)
+            self._client = distributed.Client(self._cluster, set_as_default=False)
         return self._client
 
     async def _serve(self, comm: Any, index: int, generation: int, host: str, pid: int) -> None:
@@ -214,11 +213,11 @@ def _start_cluster(directory: str) -> Any:
             "distributed.scheduler.allowed-failures": 0,
         }
     ):
-        cluster = _dask.LocalCluster(
+        cluster = distributed.LocalCluster(
             n_workers=0,
             threads_per_worker=1,
             host=_HOST,
-            security=_dask.Security.temporary(),
+            security=distributed.Security.temporary(),
             silence_logs=False,
             dashboard_address=None,
             scheduler_kwargs={"dashboard_address": f"{_HOST}:0"},  # None would try port 8787 and warn

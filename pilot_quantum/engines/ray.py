@@ -38,7 +38,7 @@ class RayEngine(AbstractEngine):
     def __init__(self, description: PilotDescription, events: EngineEvents) -> None:
         super().__init__(description, events)
         check_options("engine", "ray", description.engine_options, {})
-        self._actors: dict[int, tuple[WorkerSlot, Any]] = {}
+        self._actors: dict[int, tuple[WorkerSlot, Any, _InOrder]] = {}
         self._held = False
         self._groups: dict[int, int] = {}
         self._reaper: Reaper | None = None
@@ -53,8 +53,8 @@ class RayEngine(AbstractEngine):
         """Create an actor and ask it where it is."""
         environment = worker_environment(slot)
         actor = _actor_class().options(num_cpus=0, max_concurrency=1).remote(list(sys.path), environment)
-        self._actors[slot.index] = (slot, actor)
         index, generation = slot.index, slot.generation
+        self._actors[index] = (slot, actor, _InOrder(lambda answer: self._answered(index, generation, answer)))
 
         def ready(answer: Any) -> None:
             if isinstance(answer, tuple):
@@ -69,26 +69,30 @@ class RayEngine(AbstractEngine):
 
     def send(self, index: int, payload: bytes) -> None:
         """Call the actor; its answer, or its death, arrives as an event."""
-        slot, actor = self._actors[index]
-        generation = slot.generation
+        _, actor, answers = self._actors[index]
+        number = answers.expect()
+        reference = actor.run.remote(payload)
 
-        def answered(answer: Any) -> None:
-            if isinstance(answer, bytes):
-                self.events.answered(index, generation, answer)
-            else:
-                self.events.lost(index, generation, f"the Ray actor died: {_first_line(answer)}")
+        def answered(answer: Any, reference: Any = reference) -> None:  # noqa: ARG001 - Ray frees what nobody refers to
+            answers.take(number, answer)
 
-        _on_completed(actor.run.remote(payload), answered)
+        _on_completed(reference, answered)
 
     def stop_worker(self, index: int) -> None:
         """Kill the actor's process, and on this host whatever its tasks have started."""
-        _, actor = self._actors.pop(index, (None, None))
+        _, actor, _ = self._actors.pop(index, (None, None, None))
         if actor is not None and ray.is_initialized():
             ray.kill(actor)
         group = self._groups.pop(index, None)
         if group is not None and self._reaper is not None:
             kill_group(group)
             self._reaper.forget(group)
+
+    def _answered(self, index: int, generation: int, answer: Any) -> None:
+        if isinstance(answer, bytes):
+            self.events.answered(index, generation, answer)
+        else:
+            self.events.lost(index, generation, f"the Ray actor died: {_first_line(answer)}")
 
     def _watch(self, index: int, group: int) -> None:
         self._groups[index] = group
@@ -109,6 +113,30 @@ class RayEngine(AbstractEngine):
     def client(self) -> Any:
         """Return the ``ray`` module, connected to the cluster of this pilot."""
         return ray
+
+
+class _InOrder:
+    """Hands on the answers of one actor in the order of its messages; under load Ray reports some too early."""
+
+    def __init__(self, hand_on: Callable[[Any], None]) -> None:
+        self._hand_on = hand_on
+        self._lock = threading.Lock()
+        self._expected = 0
+        self._due = 0
+        self._early: dict[int, Any] = {}
+
+    def expect(self) -> int:
+        """Return the number of the next message."""
+        self._expected += 1
+        return self._expected - 1
+
+    def take(self, number: int, answer: Any) -> None:
+        """Take an answer; hand it on, and those that waited for it, once all before it are here."""
+        with self._lock:
+            self._early[number] = answer
+            while self._due in self._early:
+                self._hand_on(self._early.pop(self._due))
+                self._due += 1
 
 
 class _Cluster:
