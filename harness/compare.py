@@ -163,7 +163,9 @@ def _usable(records: Iterable[Record]) -> list[Record]:
 def _comparisons(cases: Sequence[tuple[_Case, _Case]], metrics: Sequence[str], rules: Rules) -> list[Comparison]:
     rows = [(a, b, name) for a, b in cases for name in _shared_metrics(a, b, metrics)]
     found = effects([(np.array(a.samples[name]), np.array(b.samples[name])) for a, b, name in rows], rules)
-    return [_comparison(a, b, name, effect, rules) for (a, b, name), effect in zip(rows, found, strict=True)]
+    return [
+        _comparison(a, b, name, effect=effect, rules=rules) for (a, b, name), effect in zip(rows, found, strict=True)
+    ]
 
 
 def _shared_metrics(a: _Case, b: _Case, wanted: Sequence[str]) -> list[str]:
@@ -186,7 +188,7 @@ def _restates_main(a: _Case, b: _Case, name: str) -> bool:
     return complete and bool(np.allclose(products, products[0], rtol=1e-6, atol=0.0))
 
 
-def _comparison(a: _Case, b: _Case, name: str, effect: Effect, rules: Rules) -> Comparison:
+def _comparison(a: _Case, b: _Case, name: str, *, effect: Effect, rules: Rules) -> Comparison:
     record, metric = a.first, a.first.metrics[name]
     verdict, reason = judge(effect, metric.better, rules)
     return Comparison(

@@ -44,11 +44,11 @@ class Provenance:
     def sentence(self) -> str:
         """Return the origin as a sentence for a caption."""
         low, high = self.repeats
-        repeats = f"{low}" if low == high else f"{low} to {high}"
+        repeats = f"{low} repeat{'s' * (low != 1)}" if low == high else f"{low} to {high} repeats"
         failed = {name: count for name, count in self.statuses.items() if name != "ok"}
         lost = f" Without a value: {', '.join(f'{n} {name}' for name, n in failed.items())}." if failed else ""
         return (
-            f"Campaign {listed(self.campaigns)}: {self.cases} cases, {repeats} repeats each; "
+            f"Campaign {listed(self.campaigns)}: {self.cases} case{'s' * (self.cases != 1)}, {repeats} each; "
             f"commit {listed(self.commits)}; {listed(self.machines)}.{lost}"
         )
 

@@ -86,7 +86,7 @@ def _measured(cases: Sequence[CaseSummary]) -> list[_Row]:
         if case.main is not None:
             counts = int(case.params["n_qubits"]), int(case.params["n_circuits"]), case.main.n
             times = case.main.median, case.main.low, case.main.high
-            rows.append(_row(_joined(name), case.kind, counts, times, f"case {case.key}"))
+            rows.append(_row(_joined(name), case.kind, counts, times, source=f"case {case.key}"))
     first = {row[0]: place for place, row in reversed(list(enumerate(rows)))}
     return sorted(rows, key=lambda row: (first[row[0]], row[2], row[3]))
 
@@ -114,7 +114,7 @@ def _published() -> list[_Row]:
             "published",
             (row["n_qubits"], row["n_circuits"], 1),
             (row["runtime_s"],) * 3,
-            "paper, section 7.2.1",
+            source="paper, section 7.2.1",
         )
         for row in table.to_dict("records")
     ]
@@ -127,7 +127,7 @@ def _projected(cases: Sequence[CaseSummary]) -> list[_Row]:
         predicted = model.predict({"circuits": BATCH, "qpus": QPUS, "shots": shots, "depth": depth})
         times = predicted.value, predicted.low, predicted.high
         name = f"{QPUS} QPUs ({qpu_duration.EAGLE.name})"
-        rows.append(_row(name, "projected", (width, BATCH, 0), times, "qdreamer law qpu_duration"))
+        rows.append(_row(name, "projected", (width, BATCH, 0), times, source="qdreamer law qpu_duration"))
     return rows
 
 
@@ -145,7 +145,7 @@ def _workload(cases: Sequence[CaseSummary]) -> dict[int, tuple[int, int]]:
 
 
 def _row(
-    name: str, kind: str, counts: tuple[int, int, int], times: tuple[float, float, float], source: str
+    name: str, kind: str, counts: tuple[int, int, int], times: tuple[float, float, float], *, source: str
 ) -> tuple[Any, ...]:
     return (name, kind, *counts, *times, *(time / counts[1] for time in times), source)
 

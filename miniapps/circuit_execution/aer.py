@@ -9,7 +9,7 @@ native
 public
     ``QuantumCircuit`` and ``AerSimulator.run``: if the trial fails, and for circuits that are not gate lists.
 
-Aer's truncation of circuits to the qubits that matter is off: up to 0.18 it takes too much away from some circuits if an
+Aer's truncation of circuits to the qubits that matter is off: up to 0.18 it takes too much from some circuits if an
 expectation value of few of their qubits is asked, and the value is wrong without a warning (qiskit-aer issue 2442).
 """
 

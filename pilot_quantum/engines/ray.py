@@ -179,7 +179,7 @@ class _Cluster:
         # Ray puts Unix sockets into this directory, whose paths may have at most 107 characters.
         directory = tempfile.mkdtemp(prefix="pq-", dir=_short_directory())
         try:
-            _init_ray(allocation, str(Path(directory, "r")))  # Ray opens its own directory to everybody
+            _start_ray(allocation, directory)
             self._started.set()
             self._ended.wait()
             ray.shutdown()
@@ -188,6 +188,16 @@ class _Cluster:
         finally:
             self._started.set()
             shutil.rmtree(directory, ignore_errors=True)
+
+
+def _start_ray(allocation: Allocation, directory: str) -> None:
+    """Start Ray, a second time if the first fails: on a busy machine its fixed waiting time of 30 s can be too short."""
+    try:
+        _init_ray(allocation, str(Path(directory, "r")))  # Ray opens its own directory to everybody
+    except Exception as error:  # noqa: BLE001 - Ray raises bare exceptions here
+        _log.warning("Ray did not start, trying once more: %s", _first_line(error))
+        ray.shutdown()
+        _init_ray(allocation, str(Path(directory, "s")))
 
 
 def _init_ray(allocation: Allocation, directory: str) -> None:
