@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol
@@ -107,12 +108,18 @@ class AbstractEngine(ABC):
 
 
 def worker_environment(slot: WorkerSlot) -> dict[str, str]:
-    """Return what a worker's environment must say: one thread a library, only its own GPUs, and where it is."""
+    """Return what a worker's environment must say: that of numerical work, its own GPUs, and where it is."""
     gpus = ",".join(map(str, slot.gpus))
     place = {"PILOT_QUANTUM_PILOT": slot.pilot, "PILOT_QUANTUM_WORKER": str(slot.index)}
-    return {**single_threaded(), "CUDA_VISIBLE_DEVICES": gpus, **place}
+    return {**numerical_environment(), "CUDA_VISIBLE_DEVICES": gpus, **place}
 
 
-def single_threaded() -> dict[str, str]:
-    """Return the environment that keeps numerical libraries at one thread."""
-    return dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS"), "1")
+def numerical_environment() -> dict[str, str]:
+    """Return the environment of numerical work: one thread a library, and large arrays in huge pages.
+
+    Huge pages save about a tenth of the time of a 22-qubit state vector; the setting is glibc's, and one that the user has
+    made stays.
+    """
+    threads = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
+    tunables = os.environ.get("GLIBC_TUNABLES", "glibc.malloc.hugetlb=1")
+    return {**dict.fromkeys(threads, "1"), "GLIBC_TUNABLES": tunables}

@@ -20,7 +20,7 @@ from ..errors import PilotFailed
 from ..launchers.base import Allocation
 from ._children import Reaper, kill_group
 from ._ray_token import import_ray
-from .base import AbstractEngine, EngineEvents, WorkerSlot, single_threaded, worker_environment
+from .base import AbstractEngine, EngineEvents, WorkerSlot, numerical_environment, worker_environment
 
 ray = import_ray()
 
@@ -191,7 +191,7 @@ class _Cluster:
 
 
 def _start_ray(allocation: Allocation, directory: str) -> None:
-    """Start Ray, a second time if the first fails: on a busy machine its fixed waiting time of 30 s can be too short."""
+    """Start Ray, a second time if the first fails: on a busy machine its fixed limit of 30 s can be too short."""
     try:
         _init_ray(allocation, str(Path(directory, "r")))  # Ray opens its own directory to everybody
     except Exception as error:  # noqa: BLE001 - Ray raises bare exceptions here
@@ -204,7 +204,7 @@ def _init_ray(allocation: Allocation, directory: str) -> None:
     if os.environ.get("RAY_AUTH_MODE") != "token":
         _log.warning("Ray was imported before its engine: this cluster has no token, any local user can reach it")
     environment = {
-        **single_threaded(),
+        **numerical_environment(),
         "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),
         "RAY_USAGE_STATS_ENABLED": "0",
     }
