@@ -17,6 +17,7 @@ import socket
 import sys
 import threading
 import traceback
+from collections.abc import Mapping
 from queue import SimpleQueue
 from typing import Any, NamedTuple
 
@@ -68,7 +69,7 @@ def main() -> None:
     faulthandler.enable()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the driver's to handle
     sys.path[:] = pickle.load(sys.stdin.buffer)  # noqa: S301 - from the driver that started us
-    _configure_dask()  # before distributed is imported, which sets up its logging at once
+    import_dask(_SETTINGS)
     start = Start(*pickle.load(sys.stdin.buffer))  # noqa: S301 - from the driver that started us
     channel = _Channel()
     threading.Thread(target=channel.live, args=(start,), name="pilot-dask", daemon=True).start()
@@ -77,27 +78,29 @@ def main() -> None:
         channel.answer(run_message(channel.messages.get(), functions))
 
 
-def import_distributed() -> Any:
-    """Import and return ``distributed`` without what it does to exceptions. Both sides.
+def import_dask(settings: Mapping[str, Any] | None = None) -> tuple[Any, Any]:
+    """Import and return ``dask`` and ``distributed``, without what they do to exceptions. Both sides.
 
-    It has tblib change how all exceptions of the process are pickled, which garbles some, such as UnicodeDecodeError,
-    and Dask does it again for each exception that it sends itself. A process that has imported it before is left alone.
+    They have tblib change how all exceptions of the process are pickled, which garbles some, such as
+    UnicodeDecodeError, and Dask does it again for each exception that it sends itself. A process that has imported
+    ``dask`` before is left as it is.
+
+    Parameters
+    ----------
+    settings
+        Set before ``distributed`` is imported, which sets up its logging at once; None means none.
     """
     before = set(copyreg.dispatch_table)
+    import dask
+
+    dask.config.set(settings or {})
     import distributed
     import distributed.comm
 
     for kind in set(copyreg.dispatch_table) - before:
         if issubclass(kind, BaseException):
             del copyreg.dispatch_table[kind]
-    return distributed
-
-
-def _configure_dask() -> None:
-    import dask
-
-    dask.config.set(_SETTINGS)
-    import_distributed()
+    return dask, distributed
 
 
 class _Channel:
@@ -126,9 +129,9 @@ class _Channel:
         os._exit(code)  # nobody waits for atexit handlers of the task's libraries
 
     async def _live(self, start: Start) -> None:
-        dask = import_distributed()
+        _, distributed = import_dask()
         self._loop = asyncio.get_running_loop()
-        worker = dask.Worker(
+        worker = distributed.Worker(
             start.scheduler,
             nthreads=1,
             name=start.name,
@@ -141,7 +144,7 @@ class _Channel:
         )
         async with worker:
             worker.http_server.stop()  # there is no switch for it; without routes it would serve nothing
-            comm = await dask.comm.connect(start.scheduler, **start.security.get_connection_args("worker"))
+            comm = await distributed.comm.connect(start.scheduler, **start.security.get_connection_args("worker"))
             place = {"host": socket.gethostname(), "pid": os.getpid()}
             seat = {"index": start.worker, "generation": start.generation}
             await comm.write({"op": CHANNEL, "reply": False, **seat, **place})

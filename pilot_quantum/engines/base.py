@@ -117,7 +117,7 @@ def worker_environment(slot: WorkerSlot) -> dict[str, str]:
 def numerical_environment() -> dict[str, str]:
     """Return the environment of numerical work: one thread a library, and large arrays in huge pages.
 
-    Huge pages save about a tenth of the time of a 22-qubit state vector; the setting is glibc's, and one that the user has
+    Huge pages save about a tenth of the time of a 22-qubit state vector; a setting that the user has
     made stays.
     """
     threads = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")

@@ -14,17 +14,16 @@ from pathlib import Path
 from typing import Any
 
 import cryptography  # noqa: F401 - Security.temporary needs it: said here, when the pilot is submitted
-import dask
 
 from .._registry import check_options
 from ..descriptions import PilotDescription
 from ..errors import PilotFailed
 from ..launchers.base import Allocation
 from ._children import Reaper, child_environment, describe_end, kill_group
-from ._dask_worker import CHANNEL, Start, import_distributed
+from ._dask_worker import CHANNEL, Start, import_dask
 from .base import AbstractEngine, EngineEvents, WorkerSlot
 
-distributed = import_distributed()
+dask, distributed = import_dask()
 _HOST = "127.0.0.1"
 _GRACE_S = 5.0
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import logging
 import os
 import shutil
@@ -208,6 +209,7 @@ def _init_ray(allocation: Allocation, directory: str) -> None:
         "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),
         "RAY_USAGE_STATS_ENABLED": "0",
     }
+    _keep_notes_off_stdout()
     with _environment(environment):
         ray.init(
             address="local",
@@ -221,6 +223,24 @@ def _init_ray(allocation: Allocation, directory: str) -> None:
 
 
 _cluster = _Cluster()
+
+
+def _keep_notes_off_stdout() -> None:
+    """Send raylet's notes on dead workers, which we report ourselves, to the log: Ray prints them to stdout."""
+    module = sys.modules.get("ray._private.worker")
+    original = getattr(module, "print_to_stdstream", None)
+    if original is None or getattr(original, "keeps_notes", False):
+        return
+
+    @functools.wraps(original)
+    def quietly(data: dict[str, Any], *args: Any, **kwargs: Any) -> None:
+        if data.get("pid") == "raylet":
+            _log.debug("raylet: %s", data.get("lines"))
+        else:
+            original(data, *args, **kwargs)
+
+    quietly.keeps_notes = True  # type: ignore[attr-defined]  # a mark on a function
+    module.print_to_stdstream = quietly  # type: ignore[union-attr]  # it was found in this module
 
 
 def _short_directory() -> str | None:
