@@ -83,14 +83,13 @@ class Binder:
             self._wake()
 
     def dispatch(self) -> bool:
-        """Send messages until no lane has a task that any pilot could take now.
+        """Send messages until no absorbed lane has a task that any pilot could take now.
 
         Returns
         -------
         bool
             Whether the scheduler may wait for the next event: False if tasks came in meanwhile.
         """
-        self.absorb()
         open_groups = self.lanes.all()
         reserved: dict[str, float] = {}
         aside: list[Lane] = []

@@ -163,8 +163,11 @@ class Keeper:
         up = "engine" in pilot.startup_s
         pilot._enter(PilotState.FAILED if error else PilotState.DONE, error)
         self.version += 1
-        if up:  # otherwise the thread that brings it up does it
+        if up:
             threading.Thread(target=pilot._take_down, name=f"end-{pilot.name}", daemon=True).start()
+        elif "launcher" not in pilot.startup_s:  # it may wait in a queue for hours
+            threading.Thread(target=pilot._give_up, name=f"end-{pilot.name}", daemon=True).start()
+        # otherwise its engine is just starting, and the thread that starts it takes it down
         self._notices.tell("pilot_ended", pilot=pilot.name, error=error)
         self._ended(messages, error)
 

@@ -101,7 +101,8 @@ class Scheduler:
             return "; ".join(reasons)
         names = ", ".join(repr(pilot.name) for pilot in living)
         wanted = "any pilot" if lane.spec.pilots is None else "pilot " + " or ".join(map(repr, lane.spec.pilots))
-        return f"it asks for {wanted}; this manager has {names or 'no pilot that takes tasks'}"
+        failed = [str(p._error) for p in list(self.keeper.pilots.values()) if p._error is not None]
+        return "; ".join([f"it asks for {wanted}; this manager has {names or 'no pilot that takes tasks'}", *failed])
 
     def close(self) -> None:
         """End all pilots, cancel all tasks and stop the thread; harmless when called twice."""
@@ -315,6 +316,7 @@ class Scheduler:
     def _abort(self, error: BaseException) -> None:
         _log.error("the scheduler failed; all tasks end with its error", exc_info=error)
         self.failure = error
+        self.keeper.version += 1  # so that whoever submits next is refused
         failure = ManagerClosed(f"the scheduler failed: {error!r}")
         failure.__cause__ = error
         for task in [*(task for tasks in self._take_all() for task in tasks), *self.waiting]:

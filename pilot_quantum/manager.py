@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ALL_COMPLETED, wait
@@ -56,6 +57,7 @@ class PilotManager:
         self._numbers = itertools.count()
         self._pilot_numbers = itertools.count()
         self._names: set[str] = set()
+        self._naming = threading.Lock()
         self._closed = False
 
     def __enter__(self) -> PilotManager:
@@ -84,12 +86,13 @@ class PilotManager:
             If the manager was closed.
         """
         self._check_open()
-        name = description.name or self._next_name()
-        if name in self._names:
-            raise InvalidDescription(f"pilot name = {name!r}: already taken by a pilot of this manager")
-        pilot = Pilot(name, description, lambda pilot: PilotEvents(self._scheduler, pilot))
+        with self._naming:
+            name = description.name or self._next_name()
+            if name in self._names:
+                raise InvalidDescription(f"pilot name = {name!r}: already taken by a pilot of this manager")
+            pilot = Pilot(name, description, lambda pilot: PilotEvents(self._scheduler, pilot))
+            self._names.add(name)
         pilot._control = _Control(self._scheduler)
-        self._names.add(name)
         self._scheduler.call(self._scheduler.keeper.add, pilot)
         return pilot
 

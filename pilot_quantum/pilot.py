@@ -132,6 +132,7 @@ class Pilot:
         self._control: PilotControl | None = None
         self._gone = threading.Event()
         self._down = threading.Lock()
+        self._taken_down = False
         self._submitted_s = time.monotonic()
         self._ends_s: float | None = None
         self._failures = 0
@@ -235,11 +236,19 @@ class Pilot:
         self._clock_phase("engine")
         return allocation
 
+    def _give_up(self) -> None:
+        """Stop waiting for resources; runs in a thread of its own."""
+        try:
+            self._launcher.release()
+        finally:
+            self._gone.set()
+
     def _take_down(self) -> None:
         """Give everything back, once; runs in a thread of its own."""
         with self._down:
-            if self._gone.is_set():
+            if self._taken_down:
                 return
+            self._taken_down = True
             try:
                 self._engine.close()
                 self._launcher.release()

@@ -11,6 +11,8 @@ from dataclasses import asdict, dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
+from .tables import Table, latex, markdown
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
 
     from .summary import CaseSummary
 
-_FIGURES: Final = {"fig6": "harness.report.fig6"}
+_FIGURES: Final = {"fig6": "harness.report.fig6", "table3": "harness.report.table3"}
 _GENERAL: Final = "harness.report.general"
 
 
@@ -48,12 +50,15 @@ class Drawing:
         Every point in it, one a row, with a column ``kind``: measured, published or projected.
     caption
         The text below the picture.
+    table
+        The same numbers as a table; None where the points say enough.
     """
 
     name: str
     figure: Figure
     points: pd.DataFrame
     caption: str
+    table: Table | None = None
 
 
 def names() -> tuple[str, ...]:
@@ -80,7 +85,7 @@ def draw(request: Request, figure: str | None = None) -> list[Drawing]:
 
 
 def write(drawing: Drawing, directory: Path, origin: Provenance) -> list[Path]:
-    """Write a drawing as PNG, SVG, PDF, its points as CSV and its origin as JSON.
+    """Write a drawing as PNG, SVG, PDF, its points as CSV, its origin as JSON, its table as Markdown and LaTeX.
 
     Returns
     -------
@@ -94,7 +99,18 @@ def write(drawing: Drawing, directory: Path, origin: Provenance) -> list[Path]:
     table, sidecar = (directory / f"{drawing.name}.{kind}" for kind in ("csv", "json"))
     drawing.points.to_csv(table, index=False, lineterminator="\n")
     sidecar.write_text(json.dumps(_sidecar(drawing, origin), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-    return [*files, table, sidecar]
+    return [*files, table, sidecar, *_write_table(drawing, directory)]
+
+
+def _write_table(drawing: Drawing, directory: Path) -> list[Path]:
+    if drawing.table is None:
+        return []
+    files = []
+    for suffix, text in (("md", markdown(drawing.table)), ("tex", latex(drawing.table))):
+        file = directory / f"{drawing.name}.{suffix}"
+        file.write_text(text, encoding="utf-8")
+        files.append(file)
+    return files
 
 
 def _sidecar(drawing: Drawing, origin: Provenance) -> dict[str, Any]:

@@ -79,4 +79,4 @@ class AbstractLauncher(ABC):
 
     @abstractmethod
     def release(self) -> None:
-        """Give the resources back; harmless when none are held."""
+        """Give the resources back; makes an `acquire` that still waits return or raise. Harmless when none are held."""
