@@ -29,6 +29,9 @@ Repeats = Annotated[
 
 DEFAULT_RESULTS: Final = Path("results")
 _WIDTH_OF_A_FILE: Final = 160
+_COLUMN_GAP = 3
+_SPARED_FIRST = ("quartiles", "range", "gates", "interval", "repeats", "shots", "pilots", "rate", "n")
+"""Columns to leave out on a narrow terminal, the first one first."""
 
 
 def out() -> Console:
@@ -62,18 +65,44 @@ def note(text: str) -> None:
 def table(
     columns: Sequence[str], rows: Iterable[Sequence[str]], *, title: str = "", right: str = "", markup: bool = False
 ) -> None:
-    """Print a table; columns named in ``right`` (by blanks) are set flush right, empty ones are left out."""
+    """Print a table; columns named in ``right`` (by blanks) are set flush right, empty ones are left out.
+
+    On a narrow terminal the columns that can be spared most are left out too, and named below the table.
+    """
     from rich import box
     from rich.table import Table
 
     drawn = Table(title=title or None, box=box.SIMPLE_HEAD, title_justify="left", title_style="bold", pad_edge=False)
     rows = list(rows)
-    kept = [index for index in range(len(columns)) if any(row[index] for row in rows)]
+    filled = [index for index in range(len(columns)) if any(row[index] for row in rows)]
+    kept = _fitting(columns, rows, filled, markup=markup)
     for column in (columns[index] for index in kept):
         drawn.add_column(column, justify="right" if column in right.split() else "left", overflow="fold")
     for row in rows:
         drawn.add_row(*(row[index] if markup else escaped(row[index]) for index in kept))
     out().print(drawn)
+    if len(kept) < len(filled):
+        spared = ", ".join(columns[index] for index in filled if index not in kept)
+        out().print(f"(left out for lack of width: {spared}; --json has everything)", style="dim")
+
+
+def _fitting(
+    columns: Sequence[str], rows: Sequence[Sequence[str]], filled: Sequence[int], *, markup: bool
+) -> list[int]:
+    """Return the columns that fit the terminal; if they do not, without those that can be spared, as far as needed."""
+    from rich.text import Text
+
+    def width(index: int) -> int:
+        cells = [Text.from_markup(row[index]) if markup else Text(row[index]) for row in rows]
+        return max([len(columns[index]), *(cell.cell_len for cell in cells)]) + _COLUMN_GAP
+
+    kept = list(filled)
+    room = out().width
+    for name in _SPARED_FIRST:
+        if sum(map(width, kept)) <= room:
+            break
+        kept = [index for index in kept if columns[index] != name]
+    return kept
 
 
 def numeric(axes: Mapping[str, Sequence[Any]]) -> str:

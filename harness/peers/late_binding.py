@@ -1,7 +1,7 @@
 """Late binding against early binding: heavy-tailed tasks on two unequal pilots.
 
-Each task sleeps for a seeded, heavy-tailed time, three times as long on the pilot called ``slow``. The makespan is compared
-with that of list scheduling (every task to the worker that is free first, in order, no dispatch cost) and with static
+Each task sleeps for a seeded, heavy-tailed time, three times as long on the pilot called ``slow``. The makespan is
+compared with that of list scheduling (every task to the worker that is free first, in order, no dispatch cost) and with static
 halving (each pilot gets half of the tasks in advance), both on the same tasks.
 """
 
@@ -68,9 +68,7 @@ def compare(n_tasks: int = 600, seed: int = 1, engine: str = "processes", worker
     with PilotManager() as manager:
         for name in ("fast", "slow"):
             options = {"oversubscribe": True}
-            description = PilotDescription(
-                name=name, engine=engine, cores_per_node=workers, launcher_options=options
-            )
+            description = PilotDescription(name=name, engine=engine, cores_per_node=workers, launcher_options=options)
             manager.submit_pilot(description).wait(120)
         warm = manager.submit_tasks(nap, [0.0] * 64)
         manager.wait(warm)
