@@ -48,8 +48,8 @@ class DaskEngine(AbstractEngine):
 
     def start(self, allocation: Allocation) -> None:  # noqa: ARG002 - workers are started one by one
         """Start Dask's scheduler with a TLS identity made for it."""
-        _quiet.hold()
         self._directory = tempfile.mkdtemp(prefix="pilot-dask-")
+        _quiet.hold()
         self._reaper = Reaper(Path(self._directory))
         try:
             self._cluster = _start_cluster(self._directory)
@@ -106,7 +106,7 @@ class DaskEngine(AbstractEngine):
             self._client = distributed.Client(self._cluster, set_as_default=False)
         return self._client
 
-    async def _serve(self, comm: Any, index: int, generation: int, host: str, pid: int) -> None:
+    async def _serve(self, comm: Any, *, index: int, generation: int, host: str, pid: int) -> None:
         """Be the driver's end of a worker's stream; called by Dask's scheduler, in its event loop."""
         worker = self._workers.get(index)
         if worker is not None and worker.slot.generation == generation:

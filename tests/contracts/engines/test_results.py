@@ -241,7 +241,7 @@ def _exactly(value: Any) -> str:
     return f"{type(value).__qualname__} {value!r}"  # tells True from 1, -0.0 from 0.0, and lets nan equal nan
 
 
-def test_arrays_arrive_with_type_shape_and_order(manager: PilotManager) -> None:
+def test_numpy_values_arrive_with_type_shape_and_order(manager: PilotManager) -> None:
     sent = [np.arange(6, dtype=np.complex64).reshape(2, 3), np.asfortranarray(np.eye(3)), np.float32(1.5), np.array(())]
     for value, task in zip(sent, manager.submit_tasks(work.echo, sent), strict=True):
         result = task.result(WAIT_S)

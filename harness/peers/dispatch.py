@@ -1,0 +1,167 @@
+"""Dispatch of zero-compute tasks, ours against bare peers: ``python -m harness.peers.dispatch [PEER …] [--quick]``.
+
+Each pairing is measured in a process of its own, where both sides take turns (`harness.peers.dispatch_session`); what a
+queued task occupies is found in a fresh process for each system. Every sample goes to ``results/peers/dispatch.json``,
+with the environment; tables go to the terminal.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+from rich.console import Console
+
+from harness.environment import describe
+
+from .dispatch_session import Cell, Session
+from .dispatch_systems import SYSTEMS
+from .dispatch_tables import factors, tables
+
+DEFAULT_FILE: Final = Path("results/peers/dispatch.json")
+_LIMIT_S: Final = 3600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Pairing:
+    """Ours against one peer.
+
+    Attributes
+    ----------
+    peer, ours
+        Keys of `SYSTEMS`.
+    noops, sleeps
+        Numbers of tasks.
+    """
+
+    peer: str
+    ours: str
+    noops: tuple[int, ...] = (512, 4096)
+    sleeps: tuple[int, ...] = (512,)
+
+    def session(self) -> Session:
+        """Return what its process measures: first a new function, then known ones, small before large."""
+        cells = [Cell("noop", 512, "new")]
+        cells += [Cell("noop", n) for n in self.noops]
+        cells += [Cell("sleep", n) for n in self.sleeps]
+        return Session((self.ours, self.peer, "spawn-loop"), tuple(cells))
+
+
+_FAR: Final = (512, 4096, 32_768, 100_000, 1_000_000)
+_SPAWNED: Final = (256, 1024, 4096)
+PAIRINGS: Final = (
+    Pairing("ray", "ours-ray", _FAR, _SPAWNED),
+    Pairing("dask", "ours-dask", _FAR, _SPAWNED),
+    Pairing("process-pool", "ours-processes", _FAR, _SPAWNED),
+    Pairing("loky", "ours-processes"),
+    Pairing("executorlib", "ours-processes"),
+    Pairing("parsl", "ours-processes"),
+)
+
+
+def compare(
+    pairings: Sequence[Pairing] = PAIRINGS, *, workers: int = 2, rounds: int = 7, quick: bool = False
+) -> dict[str, Any]:
+    """Measure pairings one after the other.
+
+    Parameters
+    ----------
+    pairings
+        Which.
+    workers
+        Workers of each side.
+    rounds
+        Samples of each way in each cell.
+    quick
+        Three rounds, no more than 4,096 tasks, and no weighing.
+
+    Returns
+    -------
+    dict
+        What is written to the results; see ``results/README.md``.
+    """
+    found: dict[str, Any] = {
+        "kind": "measured",
+        "started_at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "settings": {"workers": workers, "rounds": 3 if quick else rounds},
+        "environment": describe(),
+        "versions": {system.title: system.version for system in SYSTEMS.values() if system.package},
+        "pairings": [],
+        "weights": {},
+    }
+    for pairing in pairings:
+        session = replace(pairing.session(), workers=workers, rounds=rounds)
+        found["pairings"].append(_pairing(pairing, _quick(session) if quick else session))
+    if not quick:
+        names = dict.fromkeys(name for pairing in pairings for name in (pairing.ours, pairing.peer))
+        found["weights"] = {name: _in_process(Session((name,), workers=workers, weigh=True)) for name in names}
+    return {**found, "factors": factors(found)}
+
+
+def _quick(session: Session) -> Session:
+    cells = tuple(cell for cell in session.cells if cell.n <= (4096 if cell.task == "noop" else 512))
+    return replace(session, cells=cells, rounds=3, trips=50)
+
+
+def _pairing(pairing: Pairing, session: Session) -> dict[str, Any]:
+    return {"peer": pairing.peer, "ours": pairing.ours, **_in_process(session)}
+
+
+def _in_process(session: Session) -> dict[str, Any]:
+    """Measure a session in a process of its own; ``left_out`` in the answer says why there is nothing in it."""
+    for name in session.systems:
+        if SYSTEMS[name].version is None:
+            return {"left_out": f"{SYSTEMS[name].package} is not installed (the extra 'peers' has it)"}
+    with tempfile.TemporaryDirectory(prefix="peers-") as directory:
+        file = Path(directory, "found.json")
+        command = [sys.executable, "-m", "harness.peers.dispatch_session", session.as_json(), str(file)]
+        try:
+            done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=_LIMIT_S)
+        except subprocess.TimeoutExpired:
+            return {"left_out": f"did not end within {_LIMIT_S:.0f} s"}
+        if done.returncode == 0:
+            answer: dict[str, Any] = json.loads(file.read_text("utf-8"))
+            return answer
+    last = [line for line in done.stderr.splitlines() if line.strip()][-1:]
+    return {"left_out": f"failed with exit code {done.returncode}: {''.join(last)}"}
+
+
+def write(found: dict[str, Any], file: Path = DEFAULT_FILE) -> None:
+    """Write what was measured, one sample list a line, so that versions can be compared."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(json.dumps(found, indent=1, allow_nan=False) + "\n", "utf-8")
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Measure, print the tables, write the numbers."""
+    options = _options(arguments)
+    chosen = [pairing for pairing in PAIRINGS if pairing.peer in (options.peers or [pairing.peer])]
+    console = Console()
+    found = compare(chosen, workers=options.workers, rounds=options.rounds, quick=options.quick)
+    for table in tables(found):
+        console.print(table)
+    write(found, options.output)
+    console.print(f"written: {options.output}", markup=False, soft_wrap=True)
+
+
+def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description="dispatch of zero-compute tasks, ours against bare peers")
+    peers = [pairing.peer for pairing in PAIRINGS]
+    parser.add_argument("peers", nargs="*", choices=peers, metavar="PEER", help=f"{', '.join(peers)}; default: all")
+    parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--quick", action="store_true", help="three rounds of no more than 4,096 tasks")
+    parser.add_argument("--output", type=Path, default=DEFAULT_FILE)
+    return parser.parse_args(arguments)
+
+
+if __name__ == "__main__":
+    main()
