@@ -1,8 +1,8 @@
 """Late binding against early binding: heavy-tailed tasks on two unequal pilots.
 
 Each task sleeps for a seeded, heavy-tailed time, three times as long on the pilot called ``slow``. The makespan is
-compared with that of list scheduling (every task to the worker that is free first, in order, no dispatch cost) and with static
-halving (each pilot gets half of the tasks in advance), both on the same tasks.
+compared with that of list scheduling (every task to the worker that is free first, in order, no dispatch cost) and with
+static halving (each pilot gets half of the tasks in advance), both on the same tasks.
 """
 
 from __future__ import annotations

@@ -6,7 +6,6 @@ import os
 import random
 import signal
 import sys
-import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -186,9 +185,7 @@ def test_what_a_stopped_task_has_started_is_stopped_too(fresh: PilotManager, tmp
 
 
 @pytest.mark.parametrize("way", ["in C", "stopped"])
-def test_hanging_workers_do_not_hold_up_the_end(
-    engine: str, single: PilotManager, tmp_path: Path, way: str
-) -> None:
+def test_hanging_workers_do_not_hold_up_the_end(engine: str, single: PilotManager, tmp_path: Path, way: str) -> None:
     path = tmp_path / "pids"
     with PilotManager() as own:
         own.submit_pilot(describe(engine)).wait(WAIT_S)

@@ -196,7 +196,9 @@ def test_tasks_of_many_threads_all_run_once() -> None:
         def submit(mine: list[Task], seed: int) -> None:
             for number in range(400):
                 description = TaskDescription(square, (number,), priority=(seed + number) % 3)
-                mine.append(manager.submit_task(description if number % 2 else square, *([] if number % 2 else [number])))
+                mine.append(
+                    manager.submit_task(description if number % 2 else square, *([] if number % 2 else [number]))
+                )
                 mine[-1].add_done_callback(lambda task: ended.update([task.number]))
                 if number % 7 == seed % 7:
                     time.sleep(0.0005)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from functools import partial
 
 import psutil
 import pytest
@@ -255,7 +256,7 @@ def test_many_threads_may_end_everything_at_once() -> None:
         pilot = manager.submit_pilot(PilotDescription(engine="inline")).wait(WAIT_S)
         tasks = manager.submit_tasks(square, range(200))
         actions: list[Callable[[], object]] = [pilot.release, pilot.drain, manager.close, manager.close]
-        actions += [lambda task=task: manager.cancel(task) for task in tasks[-4:]]  # type: ignore[misc]  # mypy wants no defaults in lambdas
+        actions += [partial(manager.cancel, task) for task in tasks[-4:]]
         threads = [threading.Thread(target=action, daemon=True) for action in actions]
         for thread in threads:
             thread.start()

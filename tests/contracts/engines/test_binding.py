@@ -43,24 +43,22 @@ def _most_at_once(tasks: Sequence[Task], amount: Callable[[Task], float]) -> flo
     return max(sum(amount(other) for s, e, other in intervals if s <= start < e) for start, _, _ in intervals)
 
 
-def test_higher_priority_starts_first_and_equals_in_order(fresh: Fresh, gate: Gate) -> None:
-    fresh.pilot(cores_per_node=1)
-    fresh.manager.submit_task(work.hold, gate.path)
+def test_higher_priority_starts_first_and_equals_in_order(single: PilotManager, gate: Gate) -> None:
+    single.submit_task(work.hold, gate.path)
     gate.wait_for()
     priorities = [0, 5, -3, 5, 0, 10, 5]
-    tasks = [fresh.manager.submit_task(TaskDescription(work.echo, (p,), priority=p)) for p in priorities]
+    tasks = [single.submit_task(TaskDescription(work.echo, (p,), priority=p)) for p in priorities]
     gate.open()
     starts = _started(tasks)
     order = sorted(range(len(tasks)), key=lambda index: starts[index])
     assert order == sorted(range(len(tasks)), key=lambda index: -priorities[index])
 
 
-def test_different_functions_start_in_order_of_submission(fresh: Fresh, gate: Gate) -> None:
-    fresh.pilot(cores_per_node=1)
-    fresh.manager.submit_task(work.hold, gate.path)
+def test_different_functions_start_in_order_of_submission(single: PilotManager, gate: Gate) -> None:
+    single.submit_task(work.hold, gate.path)
     gate.wait_for()
     functions = [work.echo, work.add, work.nothing]
-    tasks = [fresh.manager.submit_task(functions[index % 3], index) for index in range(30)]
+    tasks = [single.submit_task(functions[index % 3], index) for index in range(30)]
     gate.open()
     starts = _started(tasks)
     # Tasks of one function are packed, so only the first of each function has a definite place.
@@ -180,11 +178,9 @@ def test_tasks_may_be_submitted_while_the_pilot_starts(fresh: Fresh) -> None:
     assert [task.result(60) for task in fresh.manager.submit_tasks(work.echo, range(50))] == list(range(50))
 
 
-def test_the_work_of_two_pilots_is_shared(fresh: Fresh) -> None:
-    fresh.pilot("a", cores_per_node=1)
-    fresh.pilot("b", cores_per_node=1)
-    tasks = fresh.manager.submit_tasks(work.nap, [0.02] * 30)
-    fresh.manager.wait(tasks, WAIT_S)
+def test_the_work_of_two_pilots_is_shared(pair: PilotManager) -> None:
+    tasks = pair.submit_tasks(work.nap, [0.02] * 30)
+    pair.wait(tasks, WAIT_S)
     shares = [sum(task.trace().pilot == name for task in tasks) for name in ("a", "b")]
     assert min(shares) >= 5
 

@@ -113,17 +113,16 @@ def test_failure_runs_down_a_chain_of_any_length(manager: PilotManager, gate: Ga
     chain = [manager.submit_task(work.hold, gate.path), manager.submit_task(work.fail)]
     chain.append(manager.submit_task(TaskDescription(work.fail, after=(chain[0],))))
     for _ in range(2000):
-        chain.append(manager.submit_task(work.add, chain[-1], 1))  # noqa: PERF401 - each needs the one before
+        chain.append(manager.submit_task(work.add, chain[-1], 1))
     gate.open()
     assert set(all_end(chain[2:])) == {TaskState.FAILED}
 
 
-def test_cancelling_a_parent_fails_its_descendants(fresh: Fresh, gate: Gate) -> None:
-    fresh.pilot(cores_per_node=1)
-    held = fresh.manager.submit_task(work.hold, gate.path)
+def test_cancelling_a_parent_fails_its_descendants(single: PilotManager, gate: Gate) -> None:
+    held = single.submit_task(work.hold, gate.path)
     gate.wait_for()
-    parent = fresh.manager.submit_task(work.add, 1)
-    child = fresh.manager.submit_task(work.add, parent)
+    parent = single.submit_task(work.add, 1)
+    child = single.submit_task(work.add, parent)
     assert parent.cancel()
     error = child.exception(WAIT_S)
     assert isinstance(error, ParentFailed)

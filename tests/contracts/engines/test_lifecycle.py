@@ -137,7 +137,9 @@ def test_an_idle_pilot_drains_at_once(fresh: Fresh) -> None:
 
 
 @pytest.mark.parametrize("ending", ["timeout", "cancel", "lost"])
-def test_a_draining_pilot_ends_however_its_last_task_ends(fresh: Fresh, gate: Gate, can_stop: bool, ending: str) -> None:
+def test_a_draining_pilot_ends_however_its_last_task_ends(
+    fresh: Fresh, gate: Gate, can_stop: bool, ending: str
+) -> None:
     if not can_stop:
         pytest.skip("this engine cannot stop running work")
     pilot = fresh.pilot(**ALONE)
@@ -296,7 +298,9 @@ def test_a_callback_may_close_the_manager(engine: str, manager: PilotManager, ga
     own.close()
 
 
-def test_a_shrunken_pilot_runs_less_at_once_and_can_grow_again(fresh: Fresh, gates: Callable[[], Gate], can_stop: bool) -> None:
+def test_a_shrunken_pilot_runs_less_at_once_and_can_grow_again(
+    fresh: Fresh, gates: Callable[[], Gate], can_stop: bool
+) -> None:
     gate = gates()
     pilot = fresh.pilot()
     full = pilot.view.workers

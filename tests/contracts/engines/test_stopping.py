@@ -45,21 +45,20 @@ def _running(fresh: Fresh, path: Path, **limits: float) -> Task:
     return task
 
 
-def test_a_queued_task_is_cancelled_at_once_for_everybody(fresh: Fresh, gate: Gate) -> None:
-    fresh.pilot(**ALONE)
-    held = fresh.manager.submit_task(work.hold, gate.path)
+def test_a_queued_task_is_cancelled_at_once_for_everybody(single: PilotManager, gate: Gate) -> None:
+    held = single.submit_task(work.hold, gate.path)
     gate.wait_for()
-    tasks = fresh.manager.submit_tasks(work.note, [f"{gate.path}.ran"] * 0) + [
-        fresh.manager.submit_task(work.note, f"{gate.path}.ran", "x") for _ in range(4)
+    tasks = single.submit_tasks(work.note, [f"{gate.path}.ran"] * 0) + [
+        single.submit_task(work.note, f"{gate.path}.ran", "x") for _ in range(4)
     ]
     called: list[Task] = []
     tasks[0].add_done_callback(called.append)
     assert tasks[0].cancel()
-    assert fresh.manager.cancel(tasks[1])
+    assert single.cancel(tasks[1])
     assert tasks[0].cancel()  # again: still cancelled, not called back twice
-    assert fresh.manager.cancel(tasks[0])
-    assert fresh.manager.wait(tasks[:2], WAIT_S)[0] == set(tasks[:2])
-    assert set(fresh.manager.as_completed(tasks[:2], WAIT_S)) == set(tasks[:2])
+    assert single.cancel(tasks[0])
+    assert single.wait(tasks[:2], WAIT_S)[0] == set(tasks[:2])
+    assert set(single.as_completed(tasks[:2], WAIT_S)) == set(tasks[:2])
     assert held.state is TaskState.DISPATCHED
     gate.open()
     assert [task.result(WAIT_S) for task in tasks[2:]] == ["x", "x"]
@@ -68,12 +67,11 @@ def test_a_queued_task_is_cancelled_at_once_for_everybody(fresh: Fresh, gate: Ga
     assert {task.state for task in tasks[:2]} == {TaskState.CANCELLED}
 
 
-def test_wait_notices_a_cancellation_while_it_waits(fresh: Fresh, gate: Gate) -> None:
-    fresh.pilot(**ALONE)
-    fresh.manager.submit_task(work.hold, gate.path)
+def test_wait_notices_a_cancellation_while_it_waits(single: PilotManager, gate: Gate) -> None:
+    single.submit_task(work.hold, gate.path)
     gate.wait_for()
-    task = fresh.manager.submit_task(work.echo, 1)
-    ended = fresh.manager.as_completed([task], WAIT_S)
+    task = single.submit_task(work.echo, 1)
+    ended = single.as_completed([task], WAIT_S)
     task.cancel()
     assert next(ended) is task
     gate.open()
@@ -88,58 +86,53 @@ def test_a_task_that_has_ended_cannot_be_cancelled(manager: PilotManager) -> Non
 
 
 @pytest.mark.usefixtures("_stops")
-def test_a_running_task_is_cancelled_by_stopping_it(fresh: Fresh, tmp_path: Path) -> None:
-    fresh.pilot(**ALONE)
+def test_a_running_task_is_cancelled_by_stopping_it(single: PilotManager, tmp_path: Path) -> None:
     path = tmp_path / "ticks"
     task = _running(fresh, path)
     assert not task.cancel()  # as the standard library has it: running
-    assert fresh.manager.cancel(task)
+    assert single.cancel(task)
     assert task.state is TaskState.CANCELLED
-    assert fresh.manager.wait([task], WAIT_S)[0] == {task}
-    replacement = fresh.manager.submit_task(work.pid).result(WAIT_S)
+    assert single.wait([task], WAIT_S)[0] == {task}
+    replacement = single.submit_task(work.pid).result(WAIT_S)
     assert str(replacement) != path.read_text().splitlines()[0]
     assert _is_quiet(path)
 
 
-def test_a_running_task_goes_on_where_it_cannot_be_stopped(fresh: Fresh, gate: Gate, can_stop: bool) -> None:
+def test_a_running_task_goes_on_where_it_cannot_be_stopped(single: PilotManager, gate: Gate, can_stop: bool) -> None:
     if can_stop:
         pytest.skip("this engine can stop running work")
-    fresh.pilot(**ALONE)
-    task = fresh.manager.submit_task(work.hold, gate.path, 5)
+    task = single.submit_task(work.hold, gate.path, 5)
     gate.wait_for()
-    assert not fresh.manager.cancel(task)
+    assert not single.cancel(task)
     gate.open()
     assert task.result(WAIT_S) == 5
 
 
 @pytest.mark.usefixtures("_stops")
-def test_others_of_a_stopped_worker_run_elsewhere(fresh: Fresh, gate: Gate) -> None:
+def test_others_of_a_stopped_worker_run_elsewhere(single: PilotManager, gate: Gate) -> None:
     """Tasks packed into one message: the first holds the worker, the others wait behind it."""
-    fresh.pilot(**ALONE)
-    fresh.manager.wait(fresh.manager.submit_tasks(work.hold_if, [("", n) for n in range(500)]), WAIT_S)
+    single.wait(single.submit_tasks(work.hold_if, [("", n) for n in range(500)]), WAIT_S)
     items = [(gate.path if n == 0 else "", n) for n in range(60)]
-    tasks = fresh.manager.submit_tasks(work.hold_if, items)
+    tasks = single.submit_tasks(work.hold_if, items)
     gate.wait_for()
-    assert fresh.manager.cancel(tasks[0])
+    assert single.cancel(tasks[0])
     assert [task.result(WAIT_S) for task in tasks[1:]] == list(range(1, 60))
     assert {task.trace().attempt for task in tasks[1:]} == {1}
 
 
 @pytest.mark.usefixtures("_stops")
-def test_a_task_of_a_message_that_has_not_started_can_be_cancelled(fresh: Fresh, gate: Gate) -> None:
-    fresh.pilot(**ALONE)
-    fresh.manager.wait(fresh.manager.submit_tasks(work.hold_if, [("", n) for n in range(500)]), WAIT_S)
-    tasks = fresh.manager.submit_tasks(work.hold_if, [(gate.path if n == 0 else "", n) for n in range(60)])
+def test_a_task_of_a_message_that_has_not_started_can_be_cancelled(single: PilotManager, gate: Gate) -> None:
+    single.wait(single.submit_tasks(work.hold_if, [("", n) for n in range(500)]), WAIT_S)
+    tasks = single.submit_tasks(work.hold_if, [(gate.path if n == 0 else "", n) for n in range(60)])
     gate.wait_for()
-    assert all(fresh.manager.cancel(task) for task in tasks[1:30])
+    assert all(single.cancel(task) for task in tasks[1:30])
     gate.open()
     assert [task.result(WAIT_S) for task in tasks[30:]] == list(range(30, 60))
     assert tasks[0].result(WAIT_S) == 0
 
 
 @pytest.mark.usefixtures("_stops")
-def test_a_task_that_exceeds_its_time_is_stopped(fresh: Fresh, tmp_path: Path) -> None:
-    pilot = fresh.pilot(**ALONE)
+def test_a_task_that_exceeds_its_time_is_stopped(single: PilotManager, tmp_path: Path) -> None:
     path = tmp_path / "ticks"
     task = _running(fresh, path, timeout_s=0.5)
     error = task.exception(WAIT_S)
@@ -147,7 +140,7 @@ def test_a_task_that_exceeds_its_time_is_stopped(fresh: Fresh, tmp_path: Path) -
     assert isinstance(error, TimeoutError)
     assert "timeout_s = 0.5" in str(error)
     assert task.state is TaskState.TIMEOUT
-    replacement = fresh.manager.submit_task(work.pid).result(WAIT_S)
+    replacement = single.submit_task(work.pid).result(WAIT_S)
     assert str(replacement) != path.read_text().splitlines()[0]
     assert len(set(path.read_text().splitlines())) == 1  # not tried again
     assert _is_quiet(path)
@@ -155,11 +148,10 @@ def test_a_task_that_exceeds_its_time_is_stopped(fresh: Fresh, tmp_path: Path) -
 
 
 @pytest.mark.usefixtures("_stops")
-def test_waiting_for_a_worker_does_not_count_as_running(fresh: Fresh, gate: Gate) -> None:
-    fresh.pilot(**ALONE)
-    held = fresh.manager.submit_task(work.hold, gate.path)
+def test_waiting_for_a_worker_does_not_count_as_running(single: PilotManager, gate: Gate) -> None:
+    held = single.submit_task(work.hold, gate.path)
     gate.wait_for()
-    task = fresh.manager.submit_task(TaskDescription(work.echo, (1,), timeout_s=1.0))
+    task = single.submit_task(TaskDescription(work.echo, (1,), timeout_s=1.0))
     time.sleep(1.2)
     gate.open()
     assert task.result(WAIT_S) == 1
@@ -167,9 +159,8 @@ def test_waiting_for_a_worker_does_not_count_as_running(fresh: Fresh, gate: Gate
 
 
 @pytest.mark.usefixtures("_stops")
-def test_a_time_limit_without_end_is_none(fresh: Fresh) -> None:
-    fresh.pilot(**ALONE)
-    task = fresh.manager.submit_task(TaskDescription(work.nap, (0.2,), timeout_s=float("inf")))
+def test_a_time_limit_without_end_is_none(single: PilotManager) -> None:
+    task = single.submit_task(TaskDescription(work.nap, (0.2,), timeout_s=float("inf")))
     assert task.result(WAIT_S) > 0
 
 
@@ -237,19 +228,17 @@ def test_a_task_that_waits_for_its_next_attempt_can_be_ended(fresh: Fresh, tmp_p
 
 
 @pytest.mark.usefixtures("_stops")
-def test_a_lost_worker_s_task_is_tried_on_a_new_one(fresh: Fresh, tmp_path: Path) -> None:
-    fresh.pilot(**ALONE)
-    task = fresh.manager.submit_task(work.kill_worker_until, str(tmp_path / "calls"), 3)
+def test_a_lost_worker_s_task_is_tried_on_a_new_one(single: PilotManager, tmp_path: Path) -> None:
+    task = single.submit_task(work.kill_worker_until, str(tmp_path / "calls"), 3)
     assert task.result(WAIT_S) == 3
     assert task.trace().attempt == 3
 
 
 @pytest.mark.usefixtures("_stops")
-def test_a_task_that_always_kills_its_worker_fails_as_such(fresh: Fresh, tmp_path: Path) -> None:
-    fresh.pilot(**ALONE)
+def test_a_task_that_always_kills_its_worker_fails_as_such(single: PilotManager, tmp_path: Path) -> None:
     path = tmp_path / "calls"
-    task = fresh.manager.submit_task(work.kill_worker_until, str(path), 99)
+    task = single.submit_task(work.kill_worker_until, str(path), 99)
     error = task.exception(WAIT_S)
     assert isinstance(error, WorkerLost)
     assert len(path.read_text().splitlines()) == 3
-    assert fresh.manager.submit_task(work.echo, 1).result(WAIT_S) == 1
+    assert single.submit_task(work.echo, 1).result(WAIT_S) == 1
