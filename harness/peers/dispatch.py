@@ -2,7 +2,7 @@
 
 Each pairing is measured in a process of its own, where both sides take turns (`harness.peers.dispatch_session`); what a
 queued task occupies is found in a fresh process for each system. Every sample goes to ``results/peers/dispatch.json``,
-with the environment; tables go to the terminal.
+with the environment, and the rates of no-ops into a figure beside it; tables go to the terminal.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import json
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -26,7 +26,7 @@ from .dispatch_session import Cell, Session
 from .dispatch_systems import SYSTEMS
 from .dispatch_tables import factors, tables
 
-DEFAULT_FILE: Final = Path("results/peers/dispatch.json")
+DEFAULT_PLACE: Final = Path("results/peers")
 _LIMIT_S: Final = 3600.0
 
 
@@ -67,8 +67,17 @@ PAIRINGS: Final = (
 )
 
 
+def _silent(_text: str) -> None:
+    """Tell nobody."""
+
+
 def compare(
-    pairings: Sequence[Pairing] = PAIRINGS, *, workers: int = 2, rounds: int = 7, quick: bool = False
+    pairings: Sequence[Pairing] = PAIRINGS,
+    *,
+    workers: int = 2,
+    rounds: int = 7,
+    quick: bool = False,
+    tell: Callable[[str], None] = _silent,
 ) -> dict[str, Any]:
     """Measure pairings one after the other.
 
@@ -82,6 +91,8 @@ def compare(
         Samples of each way in each cell.
     quick
         Three rounds, no more than 4,096 tasks, and no weighing.
+    tell
+        Called with a line for a person before each step.
 
     Returns
     -------
@@ -98,9 +109,11 @@ def compare(
         "weights": {},
     }
     for pairing in pairings:
+        tell(f"{SYSTEMS[pairing.ours].title} and {SYSTEMS[pairing.peer].title} take turns")
         session = replace(pairing.session(), workers=workers, rounds=rounds)
         found["pairings"].append(_pairing(pairing, _quick(session) if quick else session))
     if not quick:
+        tell("what a queued task occupies, in each system")
         names = dict.fromkeys(name for pairing in pairings for name in (pairing.ours, pairing.peer))
         found["weights"] = {name: _in_process(Session((name,), workers=workers, weigh=True)) for name in names}
     return {**found, "factors": factors(found)}
@@ -134,33 +147,47 @@ def _in_process(session: Session) -> dict[str, Any]:
     return {"left_out": f"failed with exit code {done.returncode}: {''.join(last)}"}
 
 
-def write(found: dict[str, Any], file: Path = DEFAULT_FILE) -> None:
-    """Write what was measured, one sample list a line, so that versions can be compared."""
+def file_name(pairings: Sequence[Pairing], *, quick: bool) -> str:
+    """Return where a comparison is kept: one of some peers, or a quick one, replaces no whole one."""
+    some = [pairing.peer for pairing in pairings] if len(pairings) < len(PAIRINGS) else []
+    return f"{'-'.join(['dispatch', *some, *(['quick'] if quick else [])])}.json"
+
+
+def write(found: dict[str, Any], file: Path) -> list[Path]:
+    """Write what was measured, and its figure where the plotting libraries are installed; return the files."""
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(json.dumps(found, indent=1, allow_nan=False) + "\n", "utf-8")
+    try:
+        from harness.report import dispatch_peers
+    except ImportError:
+        return [file]
+    return [file, *dispatch_peers.write(found, file.parent / "figures", name=file.stem)]
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Measure, print the tables, write the numbers."""
     options = _options(arguments)
     chosen = [pairing for pairing in PAIRINGS if pairing.peer in (options.peers or [pairing.peer])]
-    console = Console()
-    found = compare(chosen, workers=options.workers, rounds=options.rounds, quick=options.quick)
+    console, progress = Console(), Console(stderr=True, highlight=False)
+    found = compare(chosen, workers=options.workers, rounds=options.rounds, quick=options.quick, tell=progress.print)
     for table in tables(found):
         console.print(table)
-    write(found, options.output)
-    console.print(f"written: {options.output}", markup=False, soft_wrap=True)
+    files = write(found, options.place / file_name(chosen, quick=options.quick))
+    console.print(f"written: {', '.join(map(str, files))}", markup=False, soft_wrap=True)
 
 
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="dispatch of zero-compute tasks, ours against bare peers")
     peers = [pairing.peer for pairing in PAIRINGS]
-    parser.add_argument("peers", nargs="*", choices=peers, metavar="PEER", help=f"{', '.join(peers)}; default: all")
+    parser.add_argument("peers", nargs="*", metavar="PEER", help=f"{', '.join(peers)}; default: all")
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--quick", action="store_true", help="three rounds of no more than 4,096 tasks")
-    parser.add_argument("--output", type=Path, default=DEFAULT_FILE)
-    return parser.parse_args(arguments)
+    parser.add_argument("--place", type=Path, default=DEFAULT_PLACE, help="directory to write to")
+    options = parser.parse_args(arguments)
+    if unknown := [name for name in options.peers if name not in peers]:
+        parser.error(f"no peer {unknown[0]!r}; valid: {', '.join(peers)}")
+    return options
 
 
 if __name__ == "__main__":

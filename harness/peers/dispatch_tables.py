@@ -87,23 +87,30 @@ def _rates(pairing: dict[str, Any], all_factors: list[dict[str, Any]]) -> Table:
     paper = _paper()
     for cell, rows in _by_cell(pairing["rows"]).items():
         task, n, function = cell
-        head = [task if function == "known" else f"{task}, new function", f"{n:,}"]
+        head = [task if function == "known" else f"new {task}", f"{n:,}"]
         for row in rows:
-            table.add_row(
-                *head, f"{SYSTEMS[row['system']].title}, {row['way']}", *_rate(row), _against(row, told[cell])
-            )
+            table.add_row(*head, _who(row), *_rate(row), _against(row, told[cell]))
             head = ["", ""]
         if task == "sleep" and n in paper:
-            table.add_row(*head, "Table 3 (published, other machine)", f"{paper[n]:,.0f}", "", "")
+            table.add_row(*head, "Table 3 (published)", f"{paper[n]:,.0f}", "other machine", "")
         table.add_section()
     return table
+
+
+def _who(row: dict[str, Any]) -> str:
+    ours = row["system"].startswith("ours")
+    return f"{'ours' if ours else row['system']}, {row['way']}"
 
 
 def _rate(row: dict[str, Any]) -> tuple[str, str]:
     if not row["seconds"]:
         return "–", row["left_out"]
     rates = sorted(row["n"] / seconds for seconds in row["seconds"])
-    return f"{median(rates):,.0f}", f"{rates[0]:,.0f} – {rates[-1]:,.0f}" if len(rates) > 1 else "once"
+    return f"{median(rates):,.0f}", f"{_short(rates[0])} – {_short(rates[-1])}" if len(rates) > 1 else "once"
+
+
+def _short(rate: float) -> str:
+    return f"{rate / 1000:,.0f}k" if rate >= 10_000 else f"{rate:,.0f}"
 
 
 def _against(row: dict[str, Any], told: dict[str, Any]) -> str:

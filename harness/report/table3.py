@@ -173,13 +173,14 @@ def table(points: pd.DataFrame, caption: str) -> Table:
     divided by the published rate.
     """
     names = list(dict.fromkeys(points["series"]))
-    columns = ("tasks", *names, "slowest sleep ÷ published")
+    sleeps = bool(((points["kind"] == "measured") & (points["task"] == "sleep")).any())
+    columns = ("tasks", *names, *(["slowest sleep ÷ published"] if sleeps else []))
     rates = {(entry.series, entry.n_tasks): entry for entry in points.itertuples()}
     rows = []
     for n in sorted(set(points["n_tasks"])):
         here = [rates.get((name, n)) for name in names]
         cells = ("–" if entry is None else f"{entry.tasks_per_s:,.0f}" for entry in here)
-        rows.append((f"{n:,}", *cells, _factor([entry for entry in here if entry is not None])))
+        rows.append((f"{n:,}", *cells, *([_factor([entry for entry in here if entry is not None])] if sleeps else [])))
     return Table("table3", "Table 3: tasks per second", columns, tuple(rows), frozenset(columns), caption)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import dataclasses
 import pickle
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -107,12 +108,13 @@ def test_a_pilot_that_can_never_start_is_refused_with_the_choices(
 def test_a_description_comes_with_its_own_arguments() -> None:
     with PilotManager() as manager:
         manager.submit_pilot(PilotDescription(engine="inline"))
-        for submit in (
+        submits: list[Callable[[], object]] = [
             lambda: manager.submit_task(TaskDescription(abs, (1,)), 2),
             lambda: manager.submit_task(TaskDescription(abs, (1,)), pilot="pilot-0"),
             lambda: manager.submit_task(TaskDescription(abs, (1,)), x=1),
             lambda: manager.runtime().submit(TaskDescription(abs, (1,)), 2),
-        ):
+        ]
+        for submit in submits:
             with pytest.raises(InvalidDescription, match="arguments"):
                 submit()
         with pytest.raises(InvalidDescription, match=r"pilot = \[\]"):
@@ -120,8 +122,10 @@ def test_a_description_comes_with_its_own_arguments() -> None:
 
 
 def test_numbers_of_numpy_are_numbers() -> None:
-    assert Resources(cpus=np.int64(2), gpus=np.float32(0.5), memory=np.int32(7)).cpus == 2
-    assert PilotDescription(cores_per_node=np.int64(2), walltime_s=np.float64(3)).cores_per_node == 2
+    two: Any = np.int64(2)
+    half: Any = np.float32(0.5)
+    assert Resources(cpus=two, gpus=half, memory=two).cpus == 2
+    assert PilotDescription(cores_per_node=two, walltime_s=half).cores_per_node == 2
 
 
 def test_arguments_may_be_a_list() -> None:

@@ -58,7 +58,7 @@ def test_timers_go_off_in_order_of_their_time_and_not_early(loop: EventLoop) -> 
 
     def arm() -> None:
         for seconds in (0.2, 0.05, 0.1, 0.0, 0.1):
-            loop.after(seconds, lambda seconds=seconds: seen.append((seconds, time.monotonic() - start)))  # type: ignore[misc]  # mypy wants no defaults in lambdas
+            loop.after(seconds, lambda seconds=seconds: seen.append((seconds, time.monotonic() - start)))
 
     loop.post(arm)
     until(lambda: len(seen) == 5)
@@ -69,7 +69,12 @@ def test_timers_go_off_in_order_of_their_time_and_not_early(loop: EventLoop) -> 
 def test_equal_timers_keep_their_order(loop: EventLoop, monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[int] = []
     monkeypatch.setattr(time, "monotonic", lambda moment=time.monotonic(): moment)  # all timers at the same moment
-    loop.post(lambda: [loop.after(0.0, seen.append, number) for number in range(20)])
+
+    def arm() -> None:
+        for number in range(20):
+            loop.after(0.0, seen.append, number)
+
+    loop.post(arm)
     until(lambda: len(seen) == 20)
     assert seen == list(range(20))
 
@@ -79,7 +84,8 @@ def test_a_timer_may_be_for_ever(loop: EventLoop, errors: Errors, seconds: float
     """Nothing else is armed, so that the loop waits for this one."""
     never = threading.Event()
     armed, passed = threading.Event(), threading.Event()
-    loop.post(lambda: (loop.after(seconds, never.set), armed.set()))
+    loop.post(loop.after, seconds, never.set)
+    loop.post(armed.set)
     assert armed.wait(10)
     time.sleep(0.05)
     loop.post(passed.set)
@@ -128,9 +134,14 @@ def test_calls_return_though_the_loop_has_ended(loop: EventLoop) -> None:
 
 def test_before_waiting_is_repeated_until_it_is_content() -> None:
     answers = [False, False, True]
-    asked: list[int] = []
+    asked: list[bool] = []
+
+    def before_wait() -> bool:
+        asked.append(answers.pop(0) if answers else True)
+        return asked[-1]
+
     loop = EventLoop()
-    loop.start(lambda: asked.append(1) is None and (answers.pop(0) if answers else True), lambda _: None)
+    loop.start(before_wait, lambda _: None)
     until(lambda: not answers)
     assert len(asked) == 3  # and now it waits
     _stop(loop)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import pytest
 from hypothesis import given
@@ -83,7 +84,7 @@ class _Recording:
     def __init__(self) -> None:
         self.asked: list[tuple[str, ...]] = []
 
-    def choose(self, resources: Resources, pilots: list[PilotLoad], decision: int) -> Choice:
+    def choose(self, resources: Resources, pilots: Sequence[PilotLoad], decision: int) -> Choice:
         self.asked.append(tuple(pilot.name for pilot in pilots))
         assert resources.cpus == 1
         assert decision >= 0
@@ -91,12 +92,12 @@ class _Recording:
 
 
 class _Failing:
-    def choose(self, resources: Resources, pilots: list[PilotLoad], decision: int) -> Choice:
+    def choose(self, resources: Resources, pilots: Sequence[PilotLoad], decision: int) -> Choice:
         raise ZeroDivisionError("a policy's mistake")
 
 
 class _Inventing:
-    def choose(self, resources: Resources, pilots: list[PilotLoad], decision: int) -> Choice:
+    def choose(self, resources: Resources, pilots: Sequence[PilotLoad], decision: int) -> Choice:
         return Choice("no such pilot", "made up")
 
 

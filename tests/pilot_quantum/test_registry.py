@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import types
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -47,14 +48,15 @@ def test_an_unknown_member_is_refused_with_the_choices() -> None:
 def test_options_are_checked_by_name_and_type() -> None:
     allowed = {"port": int, "wait_s": float, "quiet": bool, "path": str}
     check_options("engine", "e", {"port": 1, "wait_s": 2, "quiet": True, "path": "x"}, allowed)
-    for options, said in [
+    wrong: list[tuple[dict[str, Any], str]] = [
         ({"prot": 1}, "unknown option 'prot' of 'e'; it has: path, port, quiet, wait_s"),
         ({"port": "1"}, "port = '1': must be of type int"),
         ({"port": True}, "port = True"),
         ({"wait_s": True}, "wait_s = True"),
         ({"quiet": 1}, "quiet = 1"),
         ({"port": 1.5}, "port = 1.5"),
-    ]:
+    ]
+    for options, said in wrong:
         with pytest.raises(InvalidDescription) as caught:
             check_options("engine", "e", options, allowed)
         assert said in str(caught.value)

@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 
 from pilot_quantum import InvalidDescription, Pilot, PilotDescription, PilotManager, TaskState, engines
+from pilot_quantum._functions import FunctionTable
 
 START_S = 180.0
 
@@ -42,24 +43,31 @@ def can_stop(engine: str) -> bool:
 
 
 class Shared:
-    """The manager that tests share, with one pilot of two cores; replaced after a test that broke it."""
+    """A manager with its pilots that tests share; replaced after a test that broke it."""
 
-    def __init__(self, engine: str) -> None:
+    def __init__(self, engine: str, **cores: int) -> None:
         self._engine = engine
+        self._cores = cores
         self._manager: PilotManager | None = None
 
     def get(self) -> PilotManager:
-        """Return the manager, with its pilot up."""
+        """Return the manager, with its pilots up, and nothing learned about any function."""
         if self._manager is None:
             self._manager = PilotManager()
-            self._manager.submit_pilot(describe(self._engine, name="main")).wait(START_S)
+            for name, cores in self._cores.items():
+                self._manager.submit_pilot(describe(self._engine, name=name, cores_per_node=cores))
+            for pilot in self._manager.pilots():
+                pilot.wait(START_S)
+        self._manager._functions = FunctionTable()
+        self._manager._lanes.clear()
         return self._manager
 
     def check(self) -> None:
         """Fail, and forget the manager, if it does not work any more."""
         manager = self.get()
         try:
-            assert [task.result(10) for task in manager.submit_tasks(abs, range(-5, 5))] == list(map(abs, range(-5, 5)))
+            tasks = [task for name in self._cores for task in manager.submit_tasks(abs, range(-3, 0), pilot=name)]
+            assert [task.result(20) for task in tasks] == [3, 2, 1] * len(self._cores)
         except BaseException:
             self._manager = None
             threading.Thread(target=manager.close, daemon=True).start()  # might hang
@@ -71,18 +79,48 @@ class Shared:
             self._manager.close()
 
 
-@pytest.fixture(scope="session")
-def _shared(engine: str) -> Iterator[Shared]:
-    shared = Shared(engine)
+def _shared(engine: str, **cores: int) -> Iterator[Shared]:
+    shared = Shared(engine, **cores)
     yield shared
     shared.close()
 
 
+@pytest.fixture(scope="session")
+def _main(engine: str) -> Iterator[Shared]:
+    yield from _shared(engine, main=2)
+
+
+@pytest.fixture(scope="session")
+def _single(engine: str, _main: Shared) -> Iterator[Shared]:
+    yield from _shared(engine, single=1)
+
+
+@pytest.fixture(scope="session")
+def _pair(engine: str, _main: Shared) -> Iterator[Shared]:
+    yield from _shared(engine, a=1, b=1)
+
+
+def _lent(shared: Shared) -> Iterator[PilotManager]:
+    yield shared.get()
+    shared.check()
+
+
 @pytest.fixture
-def manager(_shared: Shared) -> Iterator[PilotManager]:
-    """Return the shared manager; afterwards it must be as well as before, whatever the test did."""
-    yield _shared.get()
-    _shared.check()
+def manager(_main: Shared) -> Iterator[PilotManager]:
+    """Return a manager with one pilot ``main`` of two cores; afterwards it must be as well as before."""
+    yield from _lent(_main)
+
+
+@pytest.fixture
+def single(_single: Shared) -> Iterator[PilotManager]:
+    """Return a manager with one pilot of one core; afterwards it must be as well as before."""
+    yield from _lent(_single)
+
+
+@pytest.fixture
+def pair(_pair: Shared) -> Iterator[PilotManager]:
+    """Return a manager with pilots ``a`` and ``b`` of one core each; afterwards it must be as well as before."""
+    yield from _lent(_pair)
 
 
 @dataclass
@@ -100,8 +138,9 @@ class Fresh:
 
 
 @pytest.fixture
-def fresh(engine: str, manager: PilotManager) -> Iterator[Fresh]:
+def fresh(engine: str, _main: Shared) -> Iterator[Fresh]:
     """Return a manager without pilots; the shared one stays up, and with it what the engine's pilots have in common."""
+    _main.get()
     with PilotManager() as own:
         yield Fresh(own, engine)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import pytest
 
@@ -57,7 +58,7 @@ def test_higher_priority_starts_first_and_equals_in_order(single: PilotManager, 
 def test_different_functions_start_in_order_of_submission(single: PilotManager, gate: Gate) -> None:
     single.submit_task(work.hold, gate.path)
     gate.wait_for()
-    functions = [work.echo, work.add, work.nothing]
+    functions: list[Any] = [work.echo, work.add, work.nothing]
     tasks = [single.submit_task(functions[index % 3], index) for index in range(30)]
     gate.open()
     starts = _started(tasks)
@@ -67,19 +68,19 @@ def test_different_functions_start_in_order_of_submission(single: PilotManager, 
         assert starts[kind::3] == sorted(starts[kind::3])
 
 
-def test_a_task_runs_on_the_pilot_it_names(fresh: Fresh) -> None:
-    for name in ("a", "b", "c"):
-        fresh.pilot(name, cores_per_node=1, wait=False)
-    tasks = {
-        "a": fresh.manager.submit_task(work.echo, 1, pilot="a"),
-        "b": fresh.manager.submit_task(TaskDescription(work.echo, (1,), pilot="b")),
-        "c": fresh.manager.submit_tasks(work.echo, [1], pilot=["c"])[0],
-    }
-    group = fresh.manager.submit_tasks(work.echo, range(20), pilot=["a", "c"])
-    fresh.manager.wait([*tasks.values(), *group], WAIT_S)
-    assert {name: task.trace().pilot for name, task in tasks.items()} == {name: name for name in tasks}
-    assert {task.trace().pilot for task in group} <= {"a", "c"}
-    assert all(task.trace().reason for task in group)
+def test_a_task_runs_on_the_pilot_it_names(pair: PilotManager) -> None:
+    for name in ("a", "b"):
+        tasks = [
+            pair.submit_task(work.echo, 1, pilot=name),
+            pair.submit_task(TaskDescription(work.echo, (1,), pilot=name)),
+            *pair.submit_tasks(work.echo, range(20), pilot=[name]),
+        ]
+        pair.wait(tasks, WAIT_S)
+        assert {task.trace().pilot for task in tasks} == {name}
+        assert all(task.trace().reason for task in tasks)
+    group = pair.submit_tasks(work.echo, range(20), pilot=["a", "b"])
+    pair.wait(group, WAIT_S)
+    assert {task.trace().pilot for task in group} <= {"a", "b"}
 
 
 @pytest.mark.parametrize("pilot", ["nobody", ["nobody", "nothing"], ""])

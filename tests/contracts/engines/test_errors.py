@@ -182,11 +182,11 @@ def test_a_function_the_worker_cannot_import_fails_every_task_alike(
 
 
 def test_a_callback_that_fails_or_exits_harms_nobody(manager: PilotManager, caplog: pytest.LogCaptureFixture) -> None:
-    called = []
+    called: list[object] = []
 
-    def callback(task: Task) -> None:
-        called.append(task)
-        task.result()  # raises SystemExit, as the task did
+    def callback(ended: concurrent.futures.Future[Any]) -> None:
+        called.append(ended)
+        ended.result()  # raises SystemExit, as the task did
 
     task = manager.submit_task(work.exit_now)
     task.add_done_callback(callback)

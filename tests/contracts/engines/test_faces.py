@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import concurrent.futures
 import time
+from typing import Any
 
 import pytest
 
@@ -24,7 +25,7 @@ from tests.contracts.engines.conftest import Fresh, Gate, describe, until
 pytestmark = pytest.mark.timeout(300)
 
 WAIT_S = 60.0
-ALONE = {"cores_per_node": 1}
+ALONE: dict[str, Any] = {"cores_per_node": 1}
 
 
 # Futures.
@@ -67,15 +68,16 @@ def test_nothing_to_wait_for_is_no_wait(manager: PilotManager) -> None:
 
 def test_the_standard_library_waits_for_tasks(manager: PilotManager) -> None:
     tasks = manager.submit_tasks(work.echo, range(20))
-    own = concurrent.futures.Future[int]()
+    own = concurrent.futures.Future[Any]()
     own.set_result(1)
-    assert set(concurrent.futures.as_completed([*tasks, own], WAIT_S)) == {*tasks, own}
+    mixed: list[concurrent.futures.Future[Any]] = [*tasks, own]
+    assert set(concurrent.futures.as_completed(mixed, WAIT_S)) == {*tasks, own}
     done, _ = concurrent.futures.wait(tasks, WAIT_S, concurrent.futures.FIRST_COMPLETED)
     assert done
 
 
 def test_a_callback_is_called_once_whether_the_task_has_ended_or_not(manager: PilotManager, gate: Gate) -> None:
-    called: list[Task] = []
+    called: list[object] = []
     task = manager.submit_task(work.hold, gate.path)
     task.add_done_callback(called.append)
     gate.open()
@@ -268,14 +270,14 @@ def test_leaving_the_runtime_cancels_what_is_left(single: PilotManager, gate: Ga
 
 
 def test_a_runtime_keeps_to_its_pilots(pair: PilotManager) -> None:
-    with pair.runtime(pilots=["mine"]) as runtime:
+    with pair.runtime(pilots=["a"]) as runtime:
         tasks = [*runtime.submit_many(work.echo, range(10)), runtime.submit(work.echo, 1)]
         tasks.append(runtime.submit(TaskDescription(work.echo, (1,))))
         runtime.gather(tasks, WAIT_S)
-        assert [view.name for view in runtime.pilots()] == ["mine"]
-        with pytest.raises(InvalidDescription, match="other"):
-            runtime.release("other")
-    assert {task.trace().pilot for task in tasks} == {"mine"}
+        assert [view.name for view in runtime.pilots()] == ["a"]
+        with pytest.raises(InvalidDescription, match="'b'"):
+            runtime.release("b")
+    assert {task.trace().pilot for task in tasks} == {"a"}
 
 
 def test_pilots_that_a_run_adds_end_with_it(fresh: Fresh) -> None:

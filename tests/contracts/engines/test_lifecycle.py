@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import CancelledError
+from typing import Any
 
 import psutil
 import pytest
@@ -29,7 +30,7 @@ from tests.contracts.engines.conftest import Fresh, Gate, all_end, describe, unt
 pytestmark = pytest.mark.timeout(300)
 
 WAIT_S = 60.0
-ALONE = {"cores_per_node": 1}
+ALONE: dict[str, Any] = {"cores_per_node": 1}
 
 
 def test_a_pilot_says_what_it_is(manager: PilotManager, engine: str) -> None:
@@ -87,7 +88,7 @@ def test_releasing_the_only_pilot_fails_waiting_tasks_with_the_reason(fresh: Fre
 
 
 def test_a_pilot_ends_with_its_walltime_and_its_tasks_go_on(fresh: Fresh, gate: Gate) -> None:
-    short = fresh.pilot("short", walltime_s=1.0, **ALONE)
+    short = fresh.pilot("short", walltime_s=1.5, wait=False, **ALONE)
     lost = fresh.manager.submit_task(work.hold, gate.path, pilot="short")
     moved = fresh.manager.submit_task(work.hold, gate.path, 1, pilot=["short", "long"])
     fresh.pilot("long", **ALONE)

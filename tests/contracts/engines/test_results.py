@@ -242,7 +242,12 @@ def _exactly(value: Any) -> str:
 
 
 def test_numpy_values_arrive_with_type_shape_and_order(manager: PilotManager) -> None:
-    sent = [np.arange(6, dtype=np.complex64).reshape(2, 3), np.asfortranarray(np.eye(3)), np.float32(1.5), np.array(())]
+    sent: list[Any] = [
+        np.arange(6, dtype=np.complex64).reshape(2, 3),
+        np.asfortranarray(np.eye(3)),
+        np.float32(1.5),
+        np.array(()),
+    ]
     for value, task in zip(sent, manager.submit_tasks(work.echo, sent), strict=True):
         result = task.result(WAIT_S)
         assert type(result) is type(value)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -23,7 +24,7 @@ from tests.contracts.engines.conftest import Fresh, Gate, all_end, until
 pytestmark = pytest.mark.timeout(300)
 
 WAIT_S = 60.0
-ALONE = {"cores_per_node": 1}
+ALONE: dict[str, Any] = {"cores_per_node": 1}
 
 
 @pytest.fixture
@@ -39,8 +40,8 @@ def _is_quiet(path: Path) -> bool:
     return path.stat().st_size == before
 
 
-def _running(fresh: Fresh, path: Path, **limits: float) -> Task:
-    task = fresh.manager.submit_task(TaskDescription(work.tick_for_ever, (str(path),), **limits))  # type: ignore[arg-type]  # timeout_s only
+def _running(manager: PilotManager, path: Path, **limits: float) -> Task:
+    task = manager.submit_task(TaskDescription(work.tick_for_ever, (str(path),), **limits))  # type: ignore[arg-type]  # timeout_s only
     until(path.exists)
     return task
 
@@ -51,7 +52,7 @@ def test_a_queued_task_is_cancelled_at_once_for_everybody(single: PilotManager, 
     tasks = single.submit_tasks(work.note, [f"{gate.path}.ran"] * 0) + [
         single.submit_task(work.note, f"{gate.path}.ran", "x") for _ in range(4)
     ]
-    called: list[Task] = []
+    called: list[object] = []
     tasks[0].add_done_callback(called.append)
     assert tasks[0].cancel()
     assert single.cancel(tasks[1])
@@ -88,7 +89,7 @@ def test_a_task_that_has_ended_cannot_be_cancelled(manager: PilotManager) -> Non
 @pytest.mark.usefixtures("_stops")
 def test_a_running_task_is_cancelled_by_stopping_it(single: PilotManager, tmp_path: Path) -> None:
     path = tmp_path / "ticks"
-    task = _running(fresh, path)
+    task = _running(single, path)
     assert not task.cancel()  # as the standard library has it: running
     assert single.cancel(task)
     assert task.state is TaskState.CANCELLED
@@ -134,7 +135,7 @@ def test_a_task_of_a_message_that_has_not_started_can_be_cancelled(single: Pilot
 @pytest.mark.usefixtures("_stops")
 def test_a_task_that_exceeds_its_time_is_stopped(single: PilotManager, tmp_path: Path) -> None:
     path = tmp_path / "ticks"
-    task = _running(fresh, path, timeout_s=0.5)
+    task = _running(single, path, timeout_s=0.5)
     error = task.exception(WAIT_S)
     assert isinstance(error, TaskTimeout)
     assert isinstance(error, TimeoutError)
@@ -144,7 +145,7 @@ def test_a_task_that_exceeds_its_time_is_stopped(single: PilotManager, tmp_path:
     assert str(replacement) != path.read_text().splitlines()[0]
     assert len(set(path.read_text().splitlines())) == 1  # not tried again
     assert _is_quiet(path)
-    assert pilot.view.workers == 1
+    assert single.pilots()[0].view.workers == 1
 
 
 @pytest.mark.usefixtures("_stops")

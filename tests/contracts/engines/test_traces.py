@@ -109,7 +109,7 @@ def test_a_trace_grows_with_its_task(single: PilotManager, gate: Gate) -> None:
     queued = single.submit_task(work.hold, gate.path)
     gate.wait_for()
     running = task.trace()
-    assert (running.state, running.pilot, running.started_s) == (TaskState.DISPATCHED, "p", None)
+    assert (running.state, running.pilot, running.started_s) == (TaskState.DISPATCHED, "single", None)
     assert queued.trace().state == TaskState.QUEUED
     assert queued.trace().bound_s is None
     queued.cancel()
@@ -117,7 +117,6 @@ def test_a_trace_grows_with_its_task(single: PilotManager, gate: Gate) -> None:
     gate.open()
     task.result(WAIT_S)
     assert task.trace().started_s is not None
-    pilot.release()
     assert task.trace().state == TaskState.DONE
 
 
