@@ -27,7 +27,7 @@ OFFLINE := --offline --no-index --find-links $(abspath $(WHEELHOUSE))
 endif
 UV := $(BIN)/uv pip install --quiet --python $(BIN)/python $(OFFLINE)
 
-.PHONY: help setup demo test lint format bench lock wheelhouse clean distclean
+.PHONY: help setup demo test test-faults lint format bench lock wheelhouse clean distclean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -58,8 +58,13 @@ demo: setup ## run the quickstart campaign, print its table, draw its figure (un
 	@told=$$($(BIN)/qhpc run quickstart --results $(DEMO)) || { status=$$?; echo "$$told"; exit $$status; }
 	@$(BIN)/qhpc report $(DEMO)/quickstart
 
-test: setup ## all tests
-	@$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup --durations 15
+FAULTS := tests/faults tests/pilot_quantum/test_faults.py tests/pilot_quantum/test_driver_ends.py
+
+test: setup ## all tests but fault injection
+	@$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup --durations 15 $(FAULTS:%=--ignore=%)
+
+test-faults: setup ## kill workers, drivers and clusters at random (slow; wants a quiet machine)
+	@$(BIN)/python -m pytest --durations 15 $(FAULTS)
 
 lint: setup ## style, types, import rules
 	@$(BIN)/ruff check .
