@@ -1,8 +1,8 @@
-"""Late against early binding, and a pilot that comes later: ``python -m harness.peers.compare_late_binding [ENGINE …]``.
+"""Late against early binding, and a pilot that comes later: ``python -m harness.peers.compare_late_binding``.
 
-For each engine and seed: heavy-tailed tasks on two unequal pilots, bound late and bound in halves, beside the list-scheduling
-bound (`harness.peers.late_binding`); then the same tasks with a third pilot that is asked for while they run. Everything
-goes to ``results/peers/late_binding.json``, with the environment.
+For each engine and seed: heavy-tailed tasks on two unequal pilots, bound late and bound in halves, beside the bound of
+list scheduling (`harness.peers.late_binding`); then the same tasks with a third pilot that is asked for while they
+run. Everything goes to ``results/peers/late_binding.json``, with the environment.
 """
 
 from __future__ import annotations
