@@ -93,7 +93,9 @@ class Binder:
         """
         reserved: dict[str, float] = {}
         aside: list[Lane] = []
-        heads = [(lane.order, at, group) for at, group in enumerate(self.lanes.all()) if (lane := group.first()) is not None]
+        heads = [
+            (lane.order, at, group) for at, group in enumerate(self.lanes.all()) if (lane := group.first()) is not None
+        ]
         heapq.heapify(heads)
         while heads and self._any_open():
             _, at, group = heads[0]

@@ -202,13 +202,17 @@ def test_everything_at_once(
         thread.join(WAIT_S)
         assert not thread.is_alive()
     assert manager.wait([task for _, task in tasks], WAIT_S)[1] == set()
+    _check_all(tasks, ends)
+    assert {pilot.state for pilot in stable} == {PilotState.RUNNING}
+    states = summarize(task.trace() for _, task in tasks)["states"]
+    record(tasks=len(tasks), killed=killed, lost=0, ended_twice=0, states=states)
+
+
+def _check_all(tasks: list[tuple[int, Task]], ends: Ends) -> None:
     for number, task in tasks:
         _check(number, task)
     until(lambda: ends.count.total() >= len(tasks))
     assert ends.count == Counter({task.number: 1 for _, task in tasks})
-    assert {pilot.state for pilot in stable} == {PilotState.RUNNING}
-    states = summarize(task.trace() for _, task in tasks)["states"]
-    record(tasks=len(tasks), killed=killed, lost=0, ended_twice=0, states=states)
 
 
 def _check(number: int, task: Task) -> None:

@@ -1,7 +1,7 @@
 """Two users on one host at the same time, and a third one who has no business there.
 
-A user here is a user id of its own without a name. It keeps the right to read any file, because the interpreter may lie in
-somebody's home directory; it writes, signals and listens as itself alone.
+A user here is a user id of its own without a name. It keeps the right to read any file, because the interpreter may
+lie in somebody's home directory; it writes, signals and listens as itself alone.
 """
 
 from __future__ import annotations
