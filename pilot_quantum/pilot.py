@@ -11,6 +11,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 from . import engines, launchers
@@ -111,6 +112,8 @@ class Pilot:
         What was asked for.
     startup_s
         Seconds of each phase of the start so far: ``launcher``, ``engine``, ``first_worker``, ``workers``.
+    launcher_s
+        Seconds of each part of the phase ``launcher``, as far as the launcher knows parts.
     driver_host
         Host of the manager.
     """
@@ -122,7 +125,8 @@ class Pilot:
         self.description = description
         self.driver_host = socket.gethostname()
         self.startup_s: dict[str, float] = {}
-        self._launcher = launchers.load(description.launcher)(description)
+        self._launcher = launchers.load(description.launcher)(replace(description, name=name))
+        self.launcher_s = self._launcher.phases_s
         self._events = events(self)
         self._engine = engines.load(description.engine)(description, self._events)
         self._allocation = self._launcher.expected()
@@ -213,7 +217,7 @@ class Pilot:
     # The scheduler's side.
 
     def _all_ready(self) -> bool:
-        return self._state is PilotState.RUNNING and all(worker.ready for worker in self._workers)
+        return self._state is PilotState.RUNNING and all(w.ready or w.retired for w in self._workers)
 
     def _enter(self, state: PilotState, error: PilotFailed | None = None) -> None:
         with self._changed:
@@ -255,6 +259,15 @@ class Pilot:
             finally:
                 self._gone.set()
 
+    def _node_of(self, index: int) -> int:
+        """Return the number of the node on which a worker has its place: workers fill nodes in order."""
+        place = index
+        for number, node in enumerate(self._allocation.nodes):
+            if place < node.cores:
+                return number
+            place -= node.cores
+        raise PilotFailed(f"worker {index} has no place in {self._allocation}")
+
     @property
     def _worker_count(self) -> int:
         return sum(not worker.retired for worker in self._workers)
@@ -272,7 +285,7 @@ class Pilot:
     def _cannot(self, resources: Resources) -> str | None:
         """Return why this pilot can never run a task with these needs; None if it can."""
         held = self._allocation
-        largest = max(node.cores for node in held.nodes)
+        largest = max((node.cores for node in held.living), default=0)
         times = max(1, resources.ranks)
         needs = [
             (resources.cpus, largest, "core(s) on a node"),

@@ -8,7 +8,10 @@ from .base import AbstractLauncher, Allocation, Node
 __all__ = ["AbstractLauncher", "Allocation", "Node", "load", "names"]
 
 _GROUP = "pilot_quantum.launchers"
-_BUILT_IN = {"local": "pilot_quantum.launchers.local:LocalLauncher"}
+_BUILT_IN = {
+    "local": "pilot_quantum.launchers.local:LocalLauncher",
+    "slurm": "pilot_quantum.launchers.slurm:SlurmLauncher",
+}
 
 
 def names() -> tuple[str, ...]:
