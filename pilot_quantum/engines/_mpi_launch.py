@@ -24,7 +24,7 @@ def mpiexec_command(launcher: Sequence[str], ranks: int, program: Sequence[str])
 
 
 def srun_command(
-    ranks: int, program: Sequence[str], *, cpus_per_rank: int = 1, gpus_per_rank: int = 0, nodes: Sequence[str] = ()
+    ranks: int, program: Sequence[str], *, mpi: str = "pmi2", nodes: Sequence[str] = (), shared: bool = False
 ) -> list[str]:
     """Return the command that starts ``ranks`` copies of a program as a step of the Slurm job we are in.
 
@@ -36,19 +36,18 @@ def srun_command(
         Number of ranks.
     program
         The program and its arguments.
-    cpus_per_rank
-        Cores of each rank; said explicitly, because srun does not inherit it from sbatch.
-    gpus_per_rank
-        GPUs that each rank sees, and no other rank; 0 asks for none.
+    mpi
+        Which interface the MPI library speaks to srun.
     nodes
-        Hosts to use; empty means any of the job.
+        The node of each rank; empty means any of the job.
+    shared
+        Whether the step shares cores and GPUs with other steps of the job, because the pilot shares them out itself:
+        steps that hold GPUs of their own would wait for each other.
     """
-    command = ["srun", "--mpi=pmi2", f"--ntasks={ranks}", f"--cpus-per-task={cpus_per_rank}", "--exact"]
-    command += ["--kill-on-bad-exit=1"]
-    if gpus_per_rank:
-        command += [f"--gpus-per-task={gpus_per_rank}", f"--gpu-bind=per_task:{gpus_per_rank}"]
+    command = ["srun", f"--mpi={mpi}", f"--ntasks={ranks}", "--cpus-per-task=1", "--mem=0", "--kill-on-bad-exit=1"]
+    command += ["--overlap", "--cpu-bind=none"] if shared else ["--exact"]
     if nodes:
-        command += [f"--nodelist={','.join(nodes)}"]
+        command += [f"--nodes={len(set(nodes))}", "--distribution=arbitrary", f"--nodelist={','.join(nodes)}"]
     return [*command, *program]
 
 

@@ -19,6 +19,7 @@ import socket
 import subprocess
 import sys
 import threading
+from collections.abc import Mapping
 from multiprocessing import AuthenticationError
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -100,7 +101,7 @@ class _Agent:
             self._connection.send_bytes(pickle.dumps(words, 5))
 
     def start(
-        self, number: int, command: list[str], environment: dict[str, str], stdin: bytes, *, wants_output: bool
+        self, number: int, command: list[str], environment: dict[str, str | None], stdin: bytes, *, wants_output: bool
     ) -> None:
         """Start a process; a thread waits for its end."""
         try:
@@ -109,7 +110,7 @@ class _Agent:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE if wants_output else None,
                 stderr=subprocess.STDOUT if wants_output else None,
-                env={**os.environ, **environment},
+                env=merged(environment),
                 start_new_session=True,
             )
         except OSError as error:
@@ -134,6 +135,11 @@ class _Agent:
         if child is not None:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(child.pid, what)
+
+
+def merged(environment: Mapping[str, str | None]) -> dict[str, str]:
+    """Return the environment of this process with changes; a variable that is None is taken out."""
+    return {name: value for name, value in {**os.environ, **environment}.items() if value is not None}
 
 
 def hello(role: str) -> Hello:

@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from multiprocessing.connection import Connection
 from typing import Any, final
 
-from ._agent import Hello
+from ._agent import Hello, merged
 from .base import AbstractAgent, AbstractProcess
 
 Ended = Callable[[int | None], None]
@@ -83,7 +83,7 @@ class RemoteAgent(AbstractAgent):
         self,
         command: Sequence[str],
         *,
-        environment: Mapping[str, str],
+        environment: Mapping[str, str | None],
         stdin: bytes,
         ended: Ended,
         output: Output | None = None,
@@ -124,15 +124,21 @@ class RemoteAgent(AbstractAgent):
 
 @final
 class LocalProcess(AbstractProcess):
-    """A process of this machine."""
+    """A process of this machine.
+
+    Attributes
+    ----------
+    pid
+        Its id, and that of its group.
+    """
 
     def __init__(self, process: subprocess.Popen[bytes]) -> None:
-        self._process = process
+        self.pid = process.pid
 
     def kill(self, signal: int = signals.SIGKILL) -> None:
         """Send a signal to the process group."""
         with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(self._process.pid, signal)
+            os.killpg(self.pid, signal)
 
 
 @final
@@ -143,7 +149,7 @@ class LocalAgent(AbstractAgent):
         self,
         command: Sequence[str],
         *,
-        environment: Mapping[str, str],
+        environment: Mapping[str, str | None],
         stdin: bytes,
         ended: Ended,
         output: Output | None = None,
@@ -155,7 +161,7 @@ class LocalAgent(AbstractAgent):
             stdin=subprocess.PIPE,
             stdout=wanted,
             stderr=None if output is None else subprocess.STDOUT,
-            env={**os.environ, **environment},
+            env=merged(environment),
             start_new_session=True,
         )
 

@@ -34,7 +34,7 @@ class AbstractAgent(ABC):
         self,
         command: Sequence[str],
         *,
-        environment: Mapping[str, str],
+        environment: Mapping[str, str | None],
         stdin: bytes,
         ended: Callable[[int | None], None],
         output: Callable[[bytes], None] | None = None,
@@ -46,7 +46,7 @@ class AbstractAgent(ABC):
         command
             Program and arguments.
         environment
-            Added to the environment of the node.
+            Added to the environment of the node; a variable that is None is taken out of it.
         stdin
             What the process can read from its standard input.
         ended

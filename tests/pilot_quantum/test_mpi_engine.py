@@ -33,7 +33,7 @@ from pilot_quantum import (
     WorkerLost,
 )
 from pilot_quantum.command import Command, CompletedCommand
-from pilot_quantum.engines._mpi_gang import Door
+from pilot_quantum._door import Door
 from pilot_quantum.engines._mpi_launch import launcher_rank, mpiexec_command, srun_command, without_launcher
 from pilot_quantum.worker import Ranks
 
