@@ -161,7 +161,7 @@ class Keeper:
                 self._lost(pilot, worker.index, worker.generation, reason)
 
     def _ending(self, pilot: Pilot, reason: str) -> None:
-        if not pilot.state.final:
+        if pilot._takes_new:
             _log.warning("pilot %r takes nothing new: %s", pilot.name, reason)
             self.drain(pilot)
 

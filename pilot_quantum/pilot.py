@@ -322,8 +322,23 @@ class Pilot:
     def _place_for_gang(self, resources: Resources) -> tuple[Worker, ...]:
         if not self._fits(resources, resources.ranks):
             return ()
-        idle = tuple(worker for worker in self._workers if worker.ready and not worker.retired and not worker.inflight)
-        return idle[: resources.ranks] if len(idle) >= resources.ranks else ()
+        places: list[Worker] = []
+        room = self._room()
+        for worker in self._workers:
+            node = self._node_of(worker.index)
+            idle = worker.ready and not worker.retired and not worker.inflight
+            if idle and room[node] >= resources.cpus and len(places) < resources.ranks:
+                room[node] -= resources.cpus
+                places.append(worker)
+        return tuple(places) if len(places) == resources.ranks else ()
+
+    def _room(self) -> list[int]:
+        """Return the free cores of each node."""
+        room = [node.cores for node in self._allocation.nodes]
+        for worker in self._workers:
+            if worker.resources is not None:
+                room[self._node_of(worker.index)] -= worker.resources.cpus
+        return room
 
     def _has_open_worker(self, now: float) -> bool:
         """Return whether some worker is idle, or works on something short enough to be sent more."""

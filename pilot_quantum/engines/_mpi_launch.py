@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 
 _RANK_VARIABLES = ("PMI_RANK", "PMIX_RANK", "OMPI_COMM_WORLD_RANK", "SLURM_PROCID")
 _LAUNCHER_PREFIXES = ("PMI_", "PMIX_", "OMPI_COMM_WORLD_", "HYDI_", "HYDRA_", "MPI_LOCAL")
+JOB_SHAPE = ("SLURM_NTASKS_PER_NODE", "SLURM_NTASKS", "SLURM_NPROCS", "SLURM_CPUS_PER_TASK", "SLURM_DISTRIBUTION")
+"""Variables by which a job tells its steps how many tasks they have by default."""
 
 
 def mpiexec_command(launcher: Sequence[str], ranks: int, program: Sequence[str]) -> list[str]:
@@ -24,11 +26,12 @@ def mpiexec_command(launcher: Sequence[str], ranks: int, program: Sequence[str])
 
 
 def srun_command(
-    ranks: int, program: Sequence[str], *, mpi: str = "pmi2", nodes: Sequence[str] = (), shared: bool = False
+    ranks: int, program: Sequence[str], *, mpi: str = "pmi2", nodes: Sequence[str] = ()
 ) -> list[str]:
     """Return the command that starts ``ranks`` copies of a program as a step of the Slurm job we are in.
 
-    The step takes no more than it asks for, so that several fit into one job, and ends when one rank fails.
+    The step shares all that the job has with other steps, because the pilot shares it out itself: steps with cores, memory
+    or GPUs of their own would wait for each other. It ends when one rank fails.
 
     Parameters
     ----------
@@ -40,12 +43,9 @@ def srun_command(
         Which interface the MPI library speaks to srun.
     nodes
         The node of each rank; empty means any of the job.
-    shared
-        Whether the step shares cores and GPUs with other steps of the job, because the pilot shares them out itself:
-        steps that hold GPUs of their own would wait for each other.
     """
     command = ["srun", f"--mpi={mpi}", f"--ntasks={ranks}", "--cpus-per-task=1", "--mem=0", "--kill-on-bad-exit=1"]
-    command += ["--overlap", "--cpu-bind=none"] if shared else ["--exact"]
+    command += ["--overlap", "--cpu-bind=none"]
     if nodes:
         command += [f"--nodes={len(set(nodes))}", "--distribution=arbitrary", f"--nodelist={','.join(nodes)}"]
     return [*command, *program]

@@ -20,7 +20,7 @@ from ..launchers._nodes import LocalAgent
 from ..launchers.base import AbstractAgent, Allocation
 from ._children import Reaper, added_environment
 from ._mpi_gang import GRACE_S, Gang, Places
-from ._mpi_launch import mpiexec_command, srun_command, without_launcher
+from ._mpi_launch import JOB_SHAPE, mpiexec_command, srun_command, without_launcher
 from .base import AbstractEngine, EngineEvents, WorkerSlot
 from .processes import ProcessesEngine
 
@@ -90,7 +90,8 @@ class MpiEngine(AbstractEngine):
         command = self._command([slot for slot, _ in members])
         kept = without_launcher(os.environ)
         environment = {**dict.fromkeys(os.environ.keys() - kept.keys()), **added_environment(members[0][0])}
-        environment |= {"HYDRA_LAUNCHER": "fork"} if self._head is None else {}  # within a batch job, mpiexec stays here
+        # Within a batch job mpiexec stays here, and srun must not take the shape of the job for that of the step.
+        environment |= {"HYDRA_LAUNCHER": "fork"} if self._head is None else dict.fromkeys(JOB_SHAPE)
         environment |= gang.invitation(self._door)
         agent = self._head or LocalAgent()
 
@@ -105,7 +106,7 @@ class MpiEngine(AbstractEngine):
         if self._head is None:
             return mpiexec_command(self._launcher, len(slots), _PROGRAM)
         nodes = [slot.node.host for slot in slots]
-        return srun_command(len(slots), _PROGRAM, mpi=self._srun_mpi, nodes=nodes, shared=any(s.gpus for s in slots))
+        return srun_command(len(slots), _PROGRAM, mpi=self._srun_mpi, nodes=nodes)
 
     def stop_worker(self, index: int) -> None:
         """End the worker's process, and its gang if it is in one."""

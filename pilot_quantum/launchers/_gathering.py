@@ -147,9 +147,12 @@ class Gathering:
         """Hang up on all agents, which ends the job."""
         with self._changed:
             self._closed = True
-            agents = [*self._agents, *([self._head] if self._head else [])]
         self._door.close()
-        for agent in agents:
+        self.hang_up()
+
+    def hang_up(self) -> None:
+        """End all agents, and with them the job."""
+        for agent in [*self._agents, *([self._head] if self._head else [])]:
             agent.hang_up()
 
     def _node(self, agent: RemoteAgent) -> Node:
@@ -166,7 +169,7 @@ class Gathering:
 
     def _serve(self, connection: Connection[Any, Any], words: Any) -> None:
         hello = Hello(*words)
-        agent = RemoteAgent(hello, connection, lambda: self._losses.ending("the batch system will end it soon"))
+        agent = RemoteAgent(hello, connection, self._told_to_end)
         with self._changed:
             if self._closed or self._handed_over:  # a job that was put back into the queue starts again
                 return
@@ -183,6 +186,14 @@ class Gathering:
             self._changed.notify_all()
         agent.listen()
         self._hung_up(agent)
+
+    def _told_to_end(self) -> None:
+        """Find out what the SIGTERM that an agent was sent means: all is over, or will be soon."""
+        reason = self._why()
+        if reason is not None:
+            self.over(*reason)
+        elif self._handed_over and not self._closed:
+            self._losses.ending("the batch system will end it soon")
 
     def _hung_up(self, agent: RemoteAgent) -> None:
         """Tell whoever must know that an agent is gone, and why: first of the node, then of its processes."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import logging
 import os
 import re
 import secrets
@@ -25,7 +26,9 @@ from ._nodes import LocalAgent, LocalProcess
 from .base import AbstractAgent, AbstractLauncher, Allocation, Node
 from .slurm_jobs import JobStatus, Phase, SlurmError, cancel, parse_time, run_slurm, submit
 from .slurm_script import OPTIONS, BatchJob, Site, printable, render
-from .slurm_watch import watcher
+from .slurm_watch import FRESH_S, watcher
+
+_log = logging.getLogger(__name__)
 
 INSIDE: Final = "PILOT_QUANTUM_SLURM_JOB"
 """Set to the id of the job by a batch script whose pilots take the nodes of that job instead of submitting jobs."""
@@ -42,6 +45,7 @@ _OWN: Final[dict[str, type]] = {
 }
 _UNKNOWN_MEMORY: Final = 2**62
 _LOG_LINES = 6
+_COMPLETING_S = 4.0
 _MARGIN_S = 3.0
 """So long before its job the pilot ends, so that its tasks are handed back and not lost."""
 
@@ -195,15 +199,26 @@ class SlurmLauncher(AbstractLauncher):
 
     def _changed(self, status: JobStatus) -> None:
         self._status = status
-        if status.over and self._gathering is not None and not self._released.is_set():
+        if self._gathering is None or self._released.is_set():
+            return
+        if status.over or status.hopeless:
             self._gathering.over(status.sentence(), status.phase is Phase.ENDED)
+        elif status.remarkable:
+            _log.warning("pilot %r: %s", self.description.name, status.sentence())
 
     def _why(self) -> tuple[str, bool] | None:
-        """Return why the job is over, if it is; asks Slurm."""
+        """Return why the job is over, if it is, and whether that was agreed; asks Slurm."""
         status = None if self._job is None else watcher.look(self._job)
-        if status is None or not status.over:
+        waited_s = 0.0
+        if status is not None and status.state == "COMPLETING" and self._gathering is not None:
+            self._gathering.hang_up()
+        while status is not None and status.state == "COMPLETING" and waited_s < _COMPLETING_S:
+            time.sleep(FRESH_S)  # Slurm tells how a job ended only when all its processes are gone
+            waited_s += FRESH_S
+            status = watcher.look(self._job or "")
+        if status is None or not (status.over or status.state == "COMPLETING"):
             return None
-        return status.sentence(), status.phase is Phase.ENDED
+        return status.sentence(), status.phase is Phase.ENDED or status.left_s == 0
 
     def _waiting(self) -> str:
         status = None if self._job is None else watcher.look(self._job)

@@ -6,7 +6,7 @@ import os
 import subprocess
 from collections.abc import Iterable, Mapping, Sequence
 from enum import StrEnum
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from ..errors import PilotQuantumError
 
@@ -36,7 +36,7 @@ class JobStatus(NamedTuple):
     Attributes
     ----------
     job
-        Job id; of an element of an array ``ARRAY_INDEX``, of several that wait ``ARRAY_[0-9]``.
+        Job id; of an element of an array ``ARRAY_INDEX``.
     state
         Slurm's name of the state; ``VANISHED`` if Slurm does not know the job any more.
     reason
@@ -62,6 +62,16 @@ class JobStatus(NamedTuple):
     def over(self) -> bool:
         """Whether the job holds no resources, and will not get any."""
         return self.phase in (Phase.ENDED, Phase.LOST)
+
+    @property
+    def hopeless(self) -> bool:
+        """Whether the job waits for something that will not happen by itself."""
+        return self.phase is Phase.WAITING and self.reason in _NEVER
+
+    @property
+    def remarkable(self) -> bool:
+        """Whether the job waits for something else than its turn."""
+        return self.phase is Phase.WAITING and bool(self.reason) and self.reason not in _ORDINARY
 
     def sentence(self) -> str:
         """Return the state as a sentence for a person, without its full stop."""
@@ -118,6 +128,7 @@ _REASONS: Mapping[str, str] = {
     "PartitionTimeLimit": "it asks for more time than the partition allows",
     "ReqNodeNotAvail": "a node it needs is down or reserved",
     "NodeDown": "a node it needs is down",
+    "PartitionConfig": "no node, or too few, of the partition can give what it asks for",
     "BadConstraints": "no node has what it asks for",
     "Licenses": "waiting for a licence",
     "ReservationDeleted": "its reservation was deleted",
@@ -125,6 +136,11 @@ _REASONS: Mapping[str, str] = {
     "NonZeroExitCode": "its script ended with an error",
     "OutOfMemory": "out of memory",
 }
+
+
+_NEVER: Final = ("PartitionConfig", "PartitionNodeLimit", "PartitionTimeLimit", "BadConstraints", "AccountNotAllowed")
+"""Reasons to wait that last until somebody changes the job or the cluster."""
+_ORDINARY: Final = ("Priority", "Resources", "BeginTime")
 
 
 def _explained(reason: str) -> str:
@@ -233,8 +249,9 @@ def ask(jobs: Iterable[str]) -> dict[str, JobStatus]:
     found = _squeue(wanted)
     missing = [job for job in wanted if job not in found and not _has_elements(job, found)]
     remembered = _sacct(missing) if missing else {}
-    lost = {job: JobStatus(job, VANISHED) for job in missing if job not in remembered}
-    return {**found, **{job: status for job, status in remembered.items() if job in wanted}, **lost}
+    gone = [job for job in missing if job not in remembered and not _has_elements(job, remembered)]
+    lost = {job: JobStatus(job, VANISHED) for job in gone}
+    return {**found, **remembered, **lost}
 
 
 def _has_elements(job: str, found: Iterable[str]) -> bool:
@@ -242,7 +259,7 @@ def _has_elements(job: str, found: Iterable[str]) -> bool:
 
 
 def _squeue(jobs: Sequence[str]) -> dict[str, JobStatus]:
-    command = ["squeue", "--noheader", "--states=all", f"--jobs={','.join(jobs)}", f"--format={_FIELDS}"]
+    command = ["squeue", "--noheader", "--array", "--states=all", f"--jobs={','.join(jobs)}", f"--format={_FIELDS}"]
     try:
         return parse_squeue(run_slurm(command))
     except SlurmError as error:
