@@ -99,6 +99,8 @@ def measure(planned: PlannedCase, repeat: int, session: PoolSession, origin: Ori
     attempt = _Attempt()
     _guarded(lambda: _run_and_check(planned.case, session, attempt), attempt, origin)
     common["elapsed_s"] = attempt.elapsed_s()
+    if startup := session.startup():
+        common["environment"]["pilot_startup_s"] = startup
     try:
         return Record(**common, **_outcome(attempt)), isinstance(attempt.error, KeyboardInterrupt)
     except (ValidationError, ValueError, TypeError) as error:  # a metric that is no number, an unknown verdict
