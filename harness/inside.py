@@ -19,7 +19,7 @@ _MARGIN_S = 10.0
 
 
 def budget_s() -> float | None:
-    """Return the seconds in which repeats may be started, from the time that Slurm says is left; None if it does not."""
+    """Return the seconds in which repeats may be started, from what Slurm says is left; None if it does not say."""
     job = os.environ.get("SLURM_JOB_ID")
     if job is None:
         return None

@@ -86,7 +86,7 @@ class Machine(BaseModel):
         return replace(pilot, cores_per_node=cores, gpus_per_node=gpus)
 
     def place(self, pilot: PilotDescription) -> PilotDescription:
-        """Return the pilot as it is asked for on this machine: as a job, with the site's options; the pilot's own win."""
+        """Return the pilot as it is asked for here: as a job, with the site's options; the pilot's own win."""
         own = pilot.launcher_options if pilot.launcher == "slurm" else {}
         ours = {"python": self.python, "directory": self.directory, "address": self.address}
         limits = {"grace_s": self.grace_s, "queue_limit_s": self.queue_limit_s}

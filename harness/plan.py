@@ -290,7 +290,11 @@ def _room_on(machine: Machine, pool: Pool) -> list[Host]:
     """Return what the nodes of another machine give to a pool, a host for each node; its engines are not looked at."""
     pilots = [machine.sized(pilot) for pilot in pool.pilots]
     return [
-        Host(f"a node of {machine.name}", (pilot.cores_per_node or 1,), pilot.memory_per_node or machine.memory() or 2**62)
+        Host(
+            f"a node of {machine.name}",
+            (pilot.cores_per_node or 1,),
+            pilot.memory_per_node or machine.memory() or 2**62,
+        )
         for pilot in pilots
         for _ in range(pilot.nodes)
     ]

@@ -70,7 +70,10 @@ class PoolSession:
     def startup(self) -> dict[str, dict[str, float]]:
         """Return the seconds of each phase of the start of pilots that were not simply here, by name."""
         far = [pilot for pilot in self._pilots if pilot.description.launcher != "local"]
-        return {pilot.name: {**pilot.startup_s, **{f"launcher.{k}": v for k, v in pilot.launcher_s.items()}} for pilot in far}
+        return {
+            pilot.name: {**pilot.startup_s, **{f"launcher.{k}": v for k, v in pilot.launcher_s.items()}}
+            for pilot in far
+        }
 
     def manager(self) -> PilotManager:
         """Return a manager whose pilots all take tasks, with every worker up.

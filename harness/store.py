@@ -303,7 +303,7 @@ class RecordWriter:
 
 
 def _new_file(directory: Path) -> tuple[Path, int]:
-    """Create a file that nobody else writes to, on whatever host: the file system itself refuses a name that is taken."""
+    """Create a file that nobody else writes to, on whatever host: the file system refuses a name that is taken."""
     start = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
     stem = f"{socket.gethostname().split('.')[0]}-{os.getpid()}-{start}"
     for suffix in ("", *(f"-{number}" for number in range(1, 1000))):

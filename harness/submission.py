@@ -4,7 +4,7 @@
 
     RESULTS/<campaign>/submissions/<time>-<id>/
         campaign.toml            the campaign as it was submitted
-        submission.json          machine, pools, and for each shard its repeats; written once, before anything is submitted
+        submission.json          machine, pools, and for each shard its repeats; written before anything is submitted
         <pool>.sh                the batch script of each pool
         jobs.jsonl               a line for each job that Slurm has taken: written by `submit` alone
         ended/<pool>-<n>.json    written by shard n of the pool, when it ends by itself
@@ -27,7 +27,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from pilot_quantum.launchers.slurm import DIRECTORY, INSIDE
+from pilot_quantum.launchers.places import DIRECTORY
+from pilot_quantum.launchers.slurm import INSIDE
 from pilot_quantum.launchers.slurm_script import ELEMENT, BatchJob, render
 
 from .errors import CampaignError
@@ -149,9 +150,7 @@ def _slug(label: str, slugs: set[str]) -> str:
 # ---------------------------------------------------------------- scripts
 
 
-def batch_job(
-    submission: Submission, shards: PoolShards, pool: Pool, *, walltime_s: float | None = None
-) -> BatchJob:
+def batch_job(submission: Submission, shards: PoolShards, pool: Pool, *, walltime_s: float | None = None) -> BatchJob:
     """Return the job, or the array of jobs, that runs the shards of a pool.
 
     Raises

@@ -83,7 +83,9 @@ def cancel(target: Target, results: Results = DEFAULT_RESULTS, as_json: Json = F
     if as_json:
         emit({"cancelled": jobs})
     else:
-        out().print(f"cancelled {len(jobs)} job(s): {', '.join(jobs)}" if jobs else "no job waits or runs", markup=False)
+        out().print(
+            f"cancelled {len(jobs)} job(s): {', '.join(jobs)}" if jobs else "no job waits or runs", markup=False
+        )
     return 0
 
 
@@ -120,7 +122,7 @@ def collect(
 
 
 def _take(folder: Path, directory: Path) -> list[Path]:
-    """Copy record files that are not there yet; one that is there is a copy already, since names are never used twice."""
+    """Copy record files that are not there yet; one of that name is a copy already, since no name is used twice."""
     from harness.store import RECORDS, record_files
 
     target = directory / RECORDS

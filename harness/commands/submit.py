@@ -33,9 +33,12 @@ if TYPE_CHECKING:
 
 _TRIED: Final = ("failed", "timeout", "cancelled", "check_failed", "unsupported")
 
-Jobs = Annotated[int, typer.Option("--jobs", min=1, help="Most jobs for each pool of pilots; more than one is an array.")]
+Jobs = Annotated[
+    int, typer.Option("--jobs", min=1, help="Most jobs for each pool of pilots; more than one is an array.")
+]
 Walltime = Annotated[
-    float | None, typer.Option("--walltime-s", min=1, help="Time limit of a job, instead of the pilots' or the machine's.")
+    float | None,
+    typer.Option("--walltime-s", min=1, help="Time limit of a job, instead of the pilots' or the machine's."),
 ]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Print the scripts; submit and write nothing.")]
 
@@ -180,9 +183,7 @@ def _show(scripts: dict[str, str], *, as_json: bool) -> None:
         out().print(f"# {slug}.sh\n{text}", markup=False, soft_wrap=True)
 
 
-def _submit(
-    file: CampaignFile, directory: Path, submission: Submission, scripts: dict[str, str]
-) -> dict[str, str]:
+def _submit(file: CampaignFile, directory: Path, submission: Submission, scripts: dict[str, str]) -> dict[str, str]:
     """Write the submission, then hand its scripts to Slurm one by one; what was taken is remembered at once."""
     from harness import submission as files
     from harness.errors import UserError
@@ -203,9 +204,7 @@ def _submit(
     return found
 
 
-def _tell(
-    submission: Submission, found: dict[str, str], taken: set[Repeat], *, queries: int, as_json: bool
-) -> None:
+def _tell(submission: Submission, found: dict[str, str], taken: set[Repeat], *, queries: int, as_json: bool) -> None:
     repeats = sum(len(shard) for pool in submission.pools for shard in pool.shards)
     shards = sum(len(pool.shards) for pool in submission.pools)
     if as_json:

@@ -172,7 +172,7 @@ class Gang:
         self._has_ended.set()
 
     def _watch(self, caller: Caller, here: bool) -> bool:
-        """Note a rank's thread and, here, its process group (not always the launcher's); return False if all is over."""
+        """Note a rank's thread and, here, its process group (not always the launcher's); False if all is over."""
         with self._lock:
             self._serving.append(threading.current_thread())
             if not self._over and here and caller.host == socket.gethostname():

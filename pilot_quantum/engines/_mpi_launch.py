@@ -25,13 +25,11 @@ def mpiexec_command(launcher: Sequence[str], ranks: int, program: Sequence[str])
     return [*launcher, "-n", str(ranks), *program]
 
 
-def srun_command(
-    ranks: int, program: Sequence[str], *, mpi: str = "pmi2", nodes: Sequence[str] = ()
-) -> list[str]:
+def srun_command(ranks: int, program: Sequence[str], *, mpi: str = "pmi2", nodes: Sequence[str] = ()) -> list[str]:
     """Return the command that starts ``ranks`` copies of a program as a step of the Slurm job we are in.
 
-    The step shares all that the job has with other steps, because the pilot shares it out itself: steps with cores, memory
-    or GPUs of their own would wait for each other. It ends when one rank fails.
+    The step shares all that the job has with other steps, because the pilot shares it out itself: steps with cores,
+    memory or GPUs of their own would wait for each other. It ends when one rank fails.
 
     Parameters
     ----------

@@ -1,8 +1,8 @@
 """Main program of a worker of the engine ``processes``. Worker side.
 
 Started as ``python -m pilot_quantum.engines._process_worker FD`` with one end of a socket pair, or on another node as
-``python -m pilot_quantum.engines._process_worker call``, with a pickled `Call` on its standard input. It never imports the
-driver's ``__main__``, so scripts need no ``if __name__ == "__main__"`` guard.
+``python -m pilot_quantum.engines._process_worker call``, with a pickled `Call` on its standard input. It never imports
+the driver's ``__main__``, so scripts need no ``if __name__ == "__main__"`` guard.
 """
 
 from __future__ import annotations

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import mpi4py  # noqa: F401 - what the ranks need: said here, when the pilot is submitted
 
+from .._door import Door
 from .._registry import check_options
 from ..descriptions import PilotDescription
-from .._door import Door
 from ..errors import InvalidDescription, PilotFailed
 from ..launchers._nodes import LocalAgent
 from ..launchers.base import AbstractAgent, Allocation
@@ -34,12 +34,12 @@ class MpiEngine(AbstractEngine):
     A gang is one run of ``mpiexec``, whose ranks connect to the driver, receive their message, and end after it: MPI
     cannot be trusted after a failure, and cannot be initialised twice. Its start costs some tenths of a second. The
     function finds ``MPI.COMM_WORLD`` in ``ranks.communicator``. A `Command` is started by each rank in its own place,
-    before anything has initialised MPI, and may be an MPI program. In a job of Slurm the launcher is ``srun``, and each rank
-    runs on the node of the worker whose place it takes.
+    before anything has initialised MPI, and may be an MPI program. In a job of Slurm the launcher is ``srun``, and each
+    rank runs on the node of the worker whose place it takes.
 
-    Options: ``mpiexec`` (command; by default the one beside the interpreter, or on the search path) and
-    ``start_timeout_s`` (seconds until all ranks must have initialised MPI, by default 60), and ``srun_mpi`` (what srun is told
-    about the MPI library, by default ``pmi2``).
+    Options: ``mpiexec`` (command; by default the one beside the interpreter, or on the search path),
+    ``start_timeout_s`` (seconds until all ranks must have initialised MPI, by default 60), and ``srun_mpi`` (what srun
+    is told about the MPI library, by default ``pmi2``).
     """
 
     fresh_ranks = True

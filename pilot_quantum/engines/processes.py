@@ -21,8 +21,8 @@ from .base import AbstractEngine, EngineEvents, WorkerSlot
 class ProcessesEngine(AbstractEngine):
     """Starts workers as fresh interpreters, each in a process group of its own.
 
-    Those of this machine are talked to over socket pairs; those of other nodes are started by the agent of their node and
-    connect to a port of this process.
+    Those of this machine are talked to over socket pairs; those of other nodes are started by the agent of their node
+    and connect to a port of this process.
     """
 
     def __init__(self, description: PilotDescription, events: EngineEvents) -> None:

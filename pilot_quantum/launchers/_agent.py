@@ -37,7 +37,7 @@ class Hello(NamedTuple):
     ----------
     role
         ``head`` or ``node``.
-    node, index
+    node, number
         Name of the node, and its number among the nodes of the job, from 0.
     address
         Its address, as its name is resolved there.
@@ -49,7 +49,7 @@ class Hello(NamedTuple):
 
     role: str
     node: str
-    index: int
+    number: int
     address: str
     cores: int
     memory: int
@@ -145,8 +145,8 @@ def merged(environment: Mapping[str, str | None]) -> dict[str, str]:
 def hello(role: str) -> Hello:
     """Return what there is to say about this node."""
     name = node_name()
-    index = int(os.environ.get("SLURM_NODEID") or os.environ.get("PMI_RANK") or 0)
-    return Hello(role, name, index, _address(name), _cores(), _memory(), gpus_of(os.environ), _told_environment())
+    number = int(os.environ.get("SLURM_NODEID") or os.environ.get("PMI_RANK") or 0)
+    return Hello(role, name, number, _address(name), _cores(), _memory(), gpus_of(os.environ), _told_environment())
 
 
 def node_name() -> str:

@@ -45,7 +45,7 @@ class Gathering:
     Attributes
     ----------
     head_s, nodes_s
-        Monotonic times at which the job began, as its first agent called, and at which the last node called; None before.
+        Monotonic times at which the first agent called, so that the job runs, and at which the last node did; or None.
     """
 
     def __init__(
@@ -118,7 +118,7 @@ class Gathering:
                 if self.head_s is not None and now - self.head_s > join_limit_s:
                     raise PilotFailed(f"{self._joined()} joined within {join_limit_s:g} s: {waiting()}")
                 self._changed.wait(_TICK_S)
-            self._order = sorted(self._agents, key=lambda agent: (agent.hello.index, agent.hello.node))
+            self._order = sorted(self._agents, key=lambda agent: (agent.hello.number, agent.hello.node))
 
     def _joined(self) -> str:
         names = ", ".join(sorted(agent.hello.node for agent in self._agents)) or "none"
@@ -182,7 +182,9 @@ class Gathering:
                 self._agents.append(agent)
                 self.nodes_s = now
                 if now - self.head_s > LATE_S:
-                    _log.warning("pilot %s: node %s joined %.0f s late", self._pilot.name, hello.node, now - self.head_s)
+                    _log.warning(
+                        "pilot %s: node %s joined %.0f s late", self._pilot.name, hello.node, now - self.head_s
+                    )
             self._changed.notify_all()
         agent.listen()
         self._hung_up(agent)

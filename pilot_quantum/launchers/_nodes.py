@@ -75,9 +75,11 @@ class RemoteAgent(AbstractAgent):
 
     def hang_up(self) -> None:
         """End the agent, and with it its processes."""
-        with contextlib.suppress(OSError):  # shutdown wakes the thread that listens, close would not
-            with socket.socket(fileno=os.dup(self._connection.fileno())) as line:
-                line.shutdown(socket.SHUT_RDWR)
+        with (
+            contextlib.suppress(OSError),
+            socket.socket(fileno=os.dup(self._connection.fileno())) as line,
+        ):
+            line.shutdown(socket.SHUT_RDWR)  # wakes the thread that listens, which close would not
 
     def start(
         self,

@@ -50,7 +50,7 @@ class AbstractAgent(ABC):
         stdin
             What the process can read from its standard input.
         ended
-            Called once with its return code, from any thread; with None if the node is lost, or it could not be started.
+            Called once with its return code, from any thread; with None if the node is lost or it could not start.
         output
             Takes what it prints; None sends that to the log of the node.
         """
@@ -100,7 +100,7 @@ class Allocation:
     ends_in_s
         Seconds until the resources are taken away, as known when they were obtained; None if that is not known.
     head
-        Starts launchers of parallel programs, such as ``srun``, that place ranks on several nodes; None if there is none.
+        Starts launchers of parallel programs, such as ``srun``, that place ranks on several nodes; None without one.
     """
 
     nodes: tuple[Node, ...]

@@ -7,13 +7,11 @@ import functools
 import logging
 import os
 import re
-import secrets
 import shutil
 import socket
 import sys
 import threading
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -24,6 +22,7 @@ from ..errors import InvalidDescription, PilotFailed
 from ._gathering import Gathering
 from ._nodes import LocalAgent, LocalProcess
 from .base import AbstractAgent, AbstractLauncher, Allocation, Node
+from .places import agent_command, home, own_address, own_directory, python_path, slug
 from .slurm_jobs import JobStatus, Phase, SlurmError, cancel, parse_time, run_slurm, submit
 from .slurm_script import OPTIONS, BatchJob, Site, printable, render
 from .slurm_watch import FRESH_S, watcher
@@ -32,8 +31,6 @@ _log = logging.getLogger(__name__)
 
 INSIDE: Final = "PILOT_QUANTUM_SLURM_JOB"
 """Set to the id of the job by a batch script whose pilots take the nodes of that job instead of submitting jobs."""
-DIRECTORY: Final = "PILOT_QUANTUM_DIRECTORY"
-"""Where pilots keep their files, if no option says so; must be seen by all nodes."""
 
 _OWN: Final[dict[str, type]] = {
     "directory": str,
@@ -103,7 +100,12 @@ class SlurmLauncher(AbstractLauncher):
         for name, value in (("cores_per_node", wanted.cores_per_node), ("gpus_per_node", wanted.gpus_per_node)):
             if value is None:
                 raise InvalidDescription(f"{name} = None: the launcher 'slurm' must be told how many to ask for")
-        node = Node("", wanted.cores_per_node or 1, wanted.memory_per_node or _UNKNOWN_MEMORY, tuple(range(wanted.gpus_per_node or 0)))
+        node = Node(
+            "",
+            wanted.cores_per_node or 1,
+            wanted.memory_per_node or _UNKNOWN_MEMORY,
+            tuple(range(wanted.gpus_per_node or 0)),
+        )
         return Allocation((node,) * wanted.nodes)
 
     def script(self, directory: Path | None = None) -> str:
@@ -114,7 +116,10 @@ class SlurmLauncher(AbstractLauncher):
         directory
             The pilot's own directory; None stands for one that is named when the pilot starts.
         """
-        wanted, here = self.description, directory or self._home() / f"{_slug(self.description.name)}-…"
+        wanted, here = (
+            self.description,
+            directory or home(self._settings.directory) / f"{slug(self.description.name)}-…",
+        )
         job = BatchJob(
             name=wanted.name or "pilot",
             nodes=wanted.nodes,
@@ -123,8 +128,8 @@ class SlurmLauncher(AbstractLauncher):
             memory_per_node=wanted.memory_per_node,
             walltime_s=wanted.walltime_s,
             log=str(here / "job-{job}.log"),
-            command=self._agent_command("head", here / "contact.json"),
-            environment=_python_path(),
+            command=agent_command(self._settings.python, "head", here / "contact.json"),
+            environment=python_path(),
             site=self._site,
             grace_s=self._settings.grace_s,
         )
@@ -135,11 +140,8 @@ class SlurmLauncher(AbstractLauncher):
         started_s = time.monotonic()
         settings = self._settings
         inside = os.environ.get(INSIDE) == os.environ.get("SLURM_JOB_ID", "-")
-        home = self._home()
-        home.mkdir(parents=True, exist_ok=True, mode=0o700)
-        self._directory = home / f"{_slug(self.description.name)}-{secrets.token_hex(4)}"
-        self._directory.mkdir(mode=0o700)
-        address = settings.address or (_own_address() if inside else _address_towards_slurm())
+        self._directory = own_directory(settings.directory, self.description.name)
+        address = settings.address or (own_address() if inside else _address_towards_slurm())
         self._gathering = Gathering(self.description, address, losses=self.losses, why=self._why)
         contact = self._directory / "contact.json"
         self._gathering.write_contact(contact, self._srun(contact))
@@ -244,20 +246,13 @@ class SlurmLauncher(AbstractLauncher):
 
     # Commands and places.
 
-    def _home(self) -> Path:
-        told = self._settings.directory or os.environ.get(DIRECTORY)
-        return Path(told).absolute() if told else Path.home() / ".pilot-quantum"
-
-    def _agent_command(self, role: str, contact: Path) -> list[str]:
-        return [self._settings.python, "-m", "pilot_quantum.launchers._agent", role, str(contact)]
-
     def _srun(self, contact: Path) -> list[str]:
         """Return the command that starts the agents: they share all their node has with the steps of tasks."""
         wanted = self.description
         command = ["srun", "--overlap", "--mpi=none", "--mem=0", "--kill-on-bad-exit=0", "--no-kill", "--wait=0"]
         command += [f"--nodes={wanted.nodes}", f"--ntasks={wanted.nodes}", "--ntasks-per-node=1"]
         command += [f"--cpus-per-task={wanted.cores_per_node}", "--cpu-bind=none"]
-        return [*command, *self._agent_command("node", contact)]
+        return [*command, *agent_command(self._settings.python, "node", contact)]
 
     def _take_nodes(self, contact: Path) -> None:
         self._taken = _take_nodes(self.description.nodes)
@@ -269,16 +264,7 @@ class SlurmLauncher(AbstractLauncher):
             if gathering is not None:
                 gathering.over(f"srun, which started the agents, has ended with code {code}")
 
-        self._step = LocalAgent().start(command, environment=_python_path(), stdin=b"", ended=ended)
-
-
-def _slug(name: str) -> str:
-    return re.sub(r"[^A-Za-z0-9._-]+", "_", name)[:40] or "pilot"
-
-
-def _python_path() -> Mapping[str, str]:
-    root = str(Path(__file__).resolve().parents[2])
-    return {"PYTHONPATH": os.pathsep.join([root, *filter(None, [os.environ.get("PYTHONPATH")])])}
+        self._step = LocalAgent().start(command, environment=python_path(), stdin=b"", ended=ended)
 
 
 # ---------------------------------------------------------------- nodes of the job we are in
@@ -319,11 +305,4 @@ def _address_towards_slurm() -> str:
                 probe.connect((found[2] or found[1], 9))  # sends nothing
                 address: str = probe.getsockname()[0]
                 return address
-    return _own_address()
-
-
-def _own_address() -> str:
-    from ._agent import hello
-
-    return hello("driver").address
-
+    return own_address()

@@ -111,8 +111,7 @@ _MEANINGS: Mapping[str, tuple[Phase, str]] = {
     "CANCELLED": (Phase.LOST, "was cancelled"),
     VANISHED: (
         Phase.LOST,
-        "is not known to Slurm any more, and there is no accounting that remembers it: "
-        "its log and records show how far it came",
+        "is not known to Slurm any more, nor to its accounting: its log and records show how far it came",
     ),
 }
 _REASONS: Mapping[str, str] = {
@@ -220,10 +219,10 @@ def run_slurm(command: Sequence[str], *, stdin: str = "") -> str:
 
 
 def submission_environment(environment: Mapping[str, str]) -> dict[str, str]:
-    """Return the environment for commands of Slurm: without what an enclosing job, or a setting for sbatch, would change.
+    """Return the environment for commands of Slurm, without what would change them.
 
-    Variables such as ``SBATCH_PARTITION`` override what a script says; ``SLURM_*`` of a job we may run in would be taken
-    over by the new one.
+    Variables such as ``SBATCH_PARTITION`` override what a script says; ``SLURM_*`` of a job we may run in would be
+    taken over by the new one.
     """
     kept = ("SLURM_CONF", "SLURM_CLUSTERS")
     return {

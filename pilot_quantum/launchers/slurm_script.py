@@ -107,12 +107,15 @@ class Site:
             For an unknown option, a wrong type, or a value that no script can hold.
         """
         check_options("launcher", launcher, options, OPTIONS)
-        values = {name: tuple(value) if isinstance(value, list) else value for name, value in options.items()}
+        values: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in options.items()}
         site = Site(**values)
         if site.gpu_directive not in _GPU_DIRECTIVES:
             raise InvalidDescription(
                 f"launcher_options: gpu_directive = {site.gpu_directive!r}: must be {' or '.join(_GPU_DIRECTIVES)}"
             )
+        for line in (*site.setup, *site.extra):
+            if not isinstance(line, str):
+                raise InvalidDescription(f"launcher_options: {line!r}: extra and setup are lists of texts")
         for line in site.setup:
             printable("setup", line)
         for name in (*_PLAIN, "gres", "gpu_type"):
@@ -180,7 +183,9 @@ def render(job: BatchJob) -> str:
     InvalidDescription
         If a value cannot be passed on literally.
     """
-    directives = [f"#SBATCH --{name}{'' if value is None else '=' + quoted(name, value)}" for name, value in _lines(job)]
+    directives = [
+        f"#SBATCH --{name}{'' if value is None else '=' + quoted(name, value)}" for name, value in _lines(job)
+    ]
     exports = [f"export {name}={_shell(name, value)}" for name, value in job.environment.items()]
     words = [_shell("command", word) for word in job.command]
     element = '"$SLURM_ARRAY_TASK_ID"'
@@ -244,7 +249,7 @@ def printable(what: str, text: str) -> str:
     InvalidDescription
         If it is empty or has a control character, such as a line break.
     """
-    if not isinstance(text, str) or not text.strip():
+    if not str(text).strip():
         raise InvalidDescription(f"{what} = {text!r}: must be a text that is not empty")
     if not text.isprintable():
         raise InvalidDescription(f"{what} = {text!r}: has a line break or another control character")

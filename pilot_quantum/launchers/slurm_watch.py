@@ -40,12 +40,14 @@ class Watcher:
         self._thread: threading.Thread | None = None
         self._wait_s = FIRST_S
         self._silent = False
+        self._new = False
 
     def add(self, job: str, changed: Changed) -> None:
         """Have ``changed(status)`` called, from another thread, whenever the state or the reason of a job changes."""
         with self._changed:
             self._jobs[job] = (changed, None)
             self._wait_s = FIRST_S
+            self._new = True
             if self._thread is None:
                 self._thread = threading.Thread(target=self._live, name="pilot-slurm", daemon=True)
                 self._thread.start()
@@ -66,8 +68,8 @@ class Watcher:
     def _live(self) -> None:
         while True:
             with self._changed:
-                known = set(self._jobs)
-                self._changed.wait_for(lambda: not self._jobs or not set(self._jobs) <= known, self._wait_s)
+                self._new = False
+                self._changed.wait_for(lambda: self._new or not self._jobs, self._wait_s)
                 if not self._jobs:
                     self._thread = None
                     return

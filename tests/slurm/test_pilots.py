@@ -1,0 +1,120 @@
+"""Pilots of one, two and four nodes on a real Slurm, with every engine that knows nodes."""
+
+from __future__ import annotations
+
+import json
+import socket
+import stat
+from collections.abc import Callable
+from multiprocessing.connection import Client
+from pathlib import Path
+
+import psutil
+import pytest
+
+from pilot_quantum import (
+    Pilot,
+    PilotDescription,
+    PilotManager,
+    Resources,
+    TaskDescription,
+)
+from pilot_quantum.launchers.slurm import SlurmLauncher
+from pilot_quantum.launchers.slurm_watch import watcher
+from tests.slurm import tasks
+from tests.slurm.conftest import START_S, slurm, until
+
+pytestmark = pytest.mark.timeout(240)
+Describe = Callable[..., PilotDescription]
+
+
+@pytest.mark.parametrize(
+    ("engine", "nodes"), [("processes", 1), ("processes", 4), ("dask", 1), ("dask", 2), ("dask", 4), ("ray", 2)]
+)
+def test_every_node_takes_tasks(manager: PilotManager, describe: Describe, engine: str, nodes: int) -> None:
+    pilot = manager.submit_pilot(describe("p", engine=engine, nodes=nodes)).wait(START_S)
+    assert pilot.view.workers == pilot.view.cores == 2 * nodes
+    assert {"submit", "queue", "nodes"} == set(pilot.launcher_s)
+    assert {"launcher", "engine", "first_worker", "workers"} == set(pilot.startup_s)
+    done = manager.submit_tasks(tasks.node, range(24 * nodes))
+    assert len({task.result(60) for task in done}) == nodes
+    traced = {task.trace().host for task in done}
+    assert traced == {task.result() for task in done}  # the runtime knows where its tasks ran
+    assert [task.result(60) for task in manager.submit_tasks(abs, range(-500, 0))] == list(range(500, 0, -1))
+
+
+def test_ranks_of_an_mpi_task_are_on_two_nodes(manager: PilotManager, describe: Describe) -> None:
+    manager.submit_pilot(describe("p", engine="mpi", nodes=2)).wait(START_S)
+    gang = TaskDescription(tasks.summed, (10,), resources=Resources(ranks=2, cpus=2))
+    ranks = manager.submit_task(gang).result(60)
+    assert [rank[:3] for rank in ranks] == [(0, 2, 21), (1, 2, 21)]
+    assert len({rank[3] for rank in ranks}) == 2
+    assert manager.submit_task(abs, -1).result(60) == 1  # ordinary tasks run beside gangs
+
+
+def test_a_gang_of_jax_processes_spans_nodes(manager: PilotManager, describe: Describe) -> None:
+    manager.submit_pilot(describe("p", nodes=2)).wait(START_S)
+    gang = TaskDescription(tasks.gathered, (10,), resources=Resources(ranks=2, cpus=2))
+    assert manager.submit_task(gang).result(120) == [(21.0, 2)] * 2
+
+
+def test_gpus_of_the_job_are_seen_by_workers(manager: PilotManager, describe: Describe) -> None:
+    pilot = manager.submit_pilot(describe("p", gpus_per_node=1, nodes=2)).wait(START_S)
+    assert pilot.view.gpus == 2
+    found = manager.submit_task(tasks.environment, ["CUDA_VISIBLE_DEVICES", "OMP_NUM_THREADS"]).result(60)
+    assert found == {"CUDA_VISIBLE_DEVICES": "0", "OMP_NUM_THREADS": "1"}
+
+
+def test_a_pilot_ends_no_later_than_its_job(manager: PilotManager, describe: Describe) -> None:
+    """Slurm shortens what it was asked for: the partition allows a minute; the pilot knows."""
+    pilot = manager.submit_pilot(describe("p", walltime_s=None, options={"partition": "short"})).wait(START_S)
+    left_s = pilot._allocation.ends_in_s
+    assert left_s is not None
+    assert 20 < left_s <= 60
+
+
+def test_the_job_ends_with_the_pilot_and_leaves_no_file(
+    manager: PilotManager, describe: Describe, tmp_path: Path
+) -> None:
+    pilot = manager.submit_pilot(describe("p")).wait(START_S)
+    pilot.release()
+    until(lambda: not slurm("squeue", "--noheader"))
+    assert list((tmp_path / "pilot files").iterdir()) == []
+
+
+def test_one_query_serves_all_pilots(manager: PilotManager, describe: Describe) -> None:
+    before = watcher.queries
+    pilots = [manager.submit_pilot(describe(f"p{number}")) for number in range(4)]
+    for pilot in pilots:
+        pilot.wait(START_S)
+    manager.close()
+    assert watcher.queries - before < 4 * len(pilots)
+
+
+# The channel.
+
+
+def _contact(pilot: Pilot) -> Path:
+    launcher = pilot._launcher
+    assert isinstance(launcher, SlurmLauncher)
+    assert launcher._directory is not None
+    return launcher._directory / "contact.json"
+
+
+def test_only_the_owner_can_read_the_key(manager: PilotManager, describe: Describe) -> None:
+    contact = _contact(manager.submit_pilot(describe("p")).wait(START_S))
+    assert stat.S_IMODE(contact.stat().st_mode) == 0o600
+    assert stat.S_IMODE(contact.parent.stat().st_mode) == 0o700
+    key = json.loads(contact.read_text())["key"]
+    script = (contact.parent / "job.sh").read_text()
+    shown = "\n".join(" ".join(process.info["cmdline"] or []) for process in psutil.process_iter(["cmdline"]))
+    assert "pilot_quantum.launchers._agent" in shown
+    assert key not in script + shown
+
+
+def test_an_agent_without_the_key_is_turned_away(manager: PilotManager, describe: Describe) -> None:
+    contact = json.loads(_contact(manager.submit_pilot(describe("p")).wait(START_S)).read_text())
+    host, _, port = contact["address"].rpartition(":")
+    assert socket.gethostbyname(host) == host
+    with pytest.raises((OSError, EOFError)):
+        Client((host, int(port)), authkey=b"guess").recv()
