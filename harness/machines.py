@@ -131,7 +131,8 @@ def load(name: str, options: Sequence[str] = ()) -> Machine:
     except ValidationError as error:
         rules = {key: info.description or "" for key, info in Machine.model_fields.items()}
         raise CampaignError(f"{path}: {explain(error, data, rules=rules)}") from error
-    machine.site() if not machine.required else None
+    if all(machine.options.get(name) for name in machine.required):
+        machine.site()
     return machine
 
 

@@ -27,7 +27,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from pilot_quantum.launchers.places import DIRECTORY
+from pilot_quantum.launchers.places import DIRECTORY, python_path
 from pilot_quantum.launchers.slurm import INSIDE
 from pilot_quantum.launchers.slurm_script import ELEMENT, BatchJob, render
 
@@ -184,9 +184,8 @@ def batch_job(submission: Submission, shards: PoolShards, pool: Pool, *, walltim
 
 
 def _environment(here: Path, machine: Machine) -> dict[str, str]:
-    root = str(Path(__file__).resolve().parents[1])
     return {
-        "PYTHONPATH": os.pathsep.join([root, *filter(None, [os.environ.get("PYTHONPATH")])]),
+        **python_path(),
         DIRECTORY: machine.directory or str(here / "pilots"),
         "QHPC_MACHINE": machine.name,
     }

@@ -43,8 +43,9 @@ class PsijLauncher(AbstractLauncher):
     """Submits a placeholder job with PSI/J, whose launcher starts an agent on each node.
 
     It serves where there is no launcher of our own: PBS, LSF, Flux. It cannot pass on a grace period before the time
-    limit, does not know the time that is left, and cannot start MPI programs over several nodes; PSI/J notices within
-    half a minute, by asking the batch system, that a job was lost in the queue, we at once that a running one was.
+    limit, cannot tell a job that was cancelled from one whose time is up, does not know the time that is left, and
+    cannot start MPI programs over several nodes. A job that is lost in the queue is noticed when PSI/J asks the batch
+    system next, every half minute; a running one at once.
 
     Options: ``executor`` (PSI/J's name of the batch system: ``slurm``, ``pbs``, ``lsf``, ``flux``, ``local``),
     ``launcher`` (what starts one process a node: ``srun``, ``mpirun``, ``multiple``), ``queue``, ``account``,
@@ -118,7 +119,7 @@ class PsijLauncher(AbstractLauncher):
             self._gathering.close()
             self._gathering.over("the pilot was released")
         if self._job is not None and not self._job.status.final:
-            with contextlib.suppress(psij.SubmitException, psij.exceptions.JobException):
+            with contextlib.suppress(psij.SubmitException):
                 self._job.cancel()
         if self._directory is not None:
             shutil.rmtree(self._directory, ignore_errors=True)

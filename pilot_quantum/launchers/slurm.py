@@ -23,6 +23,7 @@ from ._gathering import Gathering
 from ._nodes import LocalAgent, LocalProcess
 from .base import AbstractAgent, AbstractLauncher, Allocation, Node
 from .places import agent_command, home, own_address, own_directory, python_path, slug
+from .qpus import Qpu, from_environment, from_gres, from_licences
 from .slurm_jobs import JobStatus, Phase, SlurmError, cancel, parse_time, run_slurm, submit
 from .slurm_script import OPTIONS, BatchJob, Site, printable, render
 from .slurm_watch import FRESH_S, watcher
@@ -93,6 +94,15 @@ class SlurmLauncher(AbstractLauncher):
     def job(self) -> str | None:
         """Id of the placeholder job; None before it is submitted."""
         return self._job
+
+    @property
+    def qpus(self) -> tuple[Qpu, ...]:
+        """Quantum devices of the job: those that Slurm tells the first node of, licences and generic resources.
+
+        The first are known once the pilot is up.
+        """
+        told = {} if self._gathering is None else self._gathering.environment()
+        return (*from_environment(told), *from_licences(self._site.licenses), *from_gres(self._site.gres))
 
     def expected(self) -> Allocation:
         """Return nodes as they were asked for; Slurm is not asked whether it has them."""

@@ -207,6 +207,8 @@ def _lines(job: BatchJob) -> list[tuple[str, str | None]]:
         lines.append(("exclusive", None))
     if job.elements:
         lines.append(("array", f"0-{job.elements - 1}" + (f"%{job.at_once}" if job.at_once else "")))
+    if "\\" in job.log:
+        raise InvalidDescription(f"directory = {job.log!r}: Slurm takes a backslash in the name of a log for its own")
     log = job.log.replace("%", "%%").replace("{job}", "%A_%a" if job.elements else "%j")
     lines += [("output", log), ("open-mode", "append"), ("signal", f"B:TERM@{job.grace_s}"), ("no-kill", None)]
     lines += [("requeue" if job.requeue else "no-requeue", None), *_directives_of(site.extra)]

@@ -63,6 +63,12 @@ def test_percent_signs_of_a_path_are_not_expanded_by_slurm() -> None:
     assert "--output=/100%%/j-%j.log" in render(job(log="/100%/j-{job}.log"))
 
 
+def test_a_backslash_in_the_path_of_a_log_is_refused() -> None:
+    """Slurm would expand nothing in it, the job's id neither."""
+    with pytest.raises(InvalidDescription, match="takes a backslash"):
+        render(job(log="/a\\b/{job}.log"))
+
+
 @pytest.mark.parametrize(
     ("seconds", "text"),
     [(1, "00:01:00"), (60, "00:01:00"), (61, "00:02:00"), (3600, "01:00:00"), (90000, "1-01:00:00")],

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -32,10 +33,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session")
-def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """Bring the cluster up; return its directory."""
-    directory = tmp_path_factory.mktemp("slurm")
-    environment = {**os.environ, "SLURM_TEST_DIR": str(directory), "SLURM_TEST_PORT": os.environ.get("SLURM_TEST_PORT", "26817")}
+def cluster() -> Iterator[Path]:
+    """Bring the cluster up; return its directory, into which the user of munge must be able to look."""
+    directory = Path(tempfile.mkdtemp(prefix="slurm-test-"))
+    directory.chmod(0o755)
+    environment = {
+        **os.environ,
+        "SLURM_TEST_DIR": str(directory),
+        "SLURM_TEST_PORT": os.environ.get("SLURM_TEST_PORT", "26817"),
+    }
     subprocess.run([HERE / "up.sh", "4", "2"], env=environment, check=True)
     os.environ["SLURM_CONF"] = str(directory / "slurm.conf")
     yield directory

@@ -6,6 +6,7 @@ import json
 import socket
 import stat
 from collections.abc import Callable
+from multiprocessing import AuthenticationError
 from multiprocessing.connection import Client
 from pathlib import Path
 
@@ -65,6 +66,24 @@ def test_gpus_of_the_job_are_seen_by_workers(manager: PilotManager, describe: De
     assert found == {"CUDA_VISIBLE_DEVICES": "0", "OMP_NUM_THREADS": "1"}
 
 
+def test_quantum_devices_of_the_job_are_known(
+    manager: PilotManager, describe: Describe, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A licence, a generic resource, and what QRMI's plug-in would put into the environment of the job."""
+    monkeypatch.setenv("QRMI_JOB_QPU_RESOURCES", "ibm_a")
+    monkeypatch.setenv("QRMI_JOB_QPU_TYPES", "direct-access")
+    monkeypatch.setenv("ibm_a_QRMI_IBM_DA_ENDPOINT", "http://127.0.0.1:1")
+    options = {"licenses": "vendor_qpu:1", "gres": "qpu:1"}
+    launcher = manager.submit_pilot(describe("p", options=options)).wait(START_S)._launcher
+    assert isinstance(launcher, SlurmLauncher)
+    assert [(qpu.name, qpu.source) for qpu in launcher.qpus] == [
+        ("ibm_a", "qrmi"),
+        ("vendor_qpu", "licence"),
+        ("qpu", "gres"),
+    ]
+    assert launcher.qpus[0].settings == {"IBM_DA_ENDPOINT": "http://127.0.0.1:1"}
+
+
 def test_a_pilot_ends_no_later_than_its_job(manager: PilotManager, describe: Describe) -> None:
     """Slurm shortens what it was asked for: the partition allows a minute; the pilot knows."""
     pilot = manager.submit_pilot(describe("p", walltime_s=None, options={"partition": "short"})).wait(START_S)
@@ -116,5 +135,5 @@ def test_an_agent_without_the_key_is_turned_away(manager: PilotManager, describe
     contact = json.loads(_contact(manager.submit_pilot(describe("p")).wait(START_S)).read_text())
     host, _, port = contact["address"].rpartition(":")
     assert socket.gethostbyname(host) == host
-    with pytest.raises((OSError, EOFError)):
+    with pytest.raises((OSError, EOFError, AuthenticationError)):
         Client((host, int(port)), authkey=b"guess").recv()

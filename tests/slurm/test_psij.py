@@ -6,7 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from pilot_quantum import InvalidDescription, PilotDescription, PilotFailed, PilotManager, PilotState, launchers
+from pilot_quantum import (
+    InvalidDescription,
+    PilotDescription,
+    PilotFailed,
+    PilotManager,
+    UnsatisfiableRequest,
+    launchers,
+)
 from tests.slurm import tasks
 from tests.slurm.conftest import ADDRESS, START_S, slurm, until
 
@@ -26,11 +33,12 @@ def test_a_pilot_of_two_nodes(manager: PilotManager, tmp_path: Path) -> None:
     until(lambda: not slurm("squeue", "--noheader"))
 
 
-def test_a_job_that_is_cancelled(manager: PilotManager, tmp_path: Path) -> None:
+def test_a_job_that_is_cancelled_ends_the_pilot(manager: PilotManager, tmp_path: Path) -> None:
     pilot = manager.submit_pilot(describe(tmp_path)).wait(START_S)
     slurm("scancel", slurm("squeue", "--noheader", "--format=%A").strip())
     until(lambda: pilot.state.final)
-    assert pilot.state is PilotState.FAILED
+    with pytest.raises(UnsatisfiableRequest):
+        manager.submit_task(abs, -1)
 
 
 def test_a_job_that_is_not_accepted(manager: PilotManager, tmp_path: Path) -> None:

@@ -21,13 +21,18 @@ HOSTILE = (
 )
 
 
+def file_name(text: str) -> str:
+    """Return a text without what no file name, or no log of Slurm's, can hold."""
+    return text.replace("/", "").replace("\\", "")
+
+
 def job(where: Path, name: str, **changes: object) -> BatchJob:
     program = "import json, sys; print(json.dumps(sys.argv[1:]))"
     values = {
         "name": name,
         "nodes": 1,
         "cores_per_node": 1,
-        "log": str(where / f"{name.replace('/', '')} {{job}}.log"),
+        "log": str(where / f"{file_name(name)} {{job}}.log"),
         "command": ["/usr/bin/env", "python3", "-c", program, name, ""],
         "environment": {"VALUE": name},
         "walltime_s": 60.0,
@@ -37,7 +42,7 @@ def job(where: Path, name: str, **changes: object) -> BatchJob:
 
 @pytest.mark.parametrize("text", HOSTILE)
 def test_hostile_text_is_passed_literally(text: str, tmp_path: Path) -> None:
-    where = tmp_path / f"{text.replace('/', '')[:100]} dir"
+    where = tmp_path / f"{file_name(text)} dir"
     where.mkdir()
     program = "import json, os, sys; print(json.dumps([os.environ['VALUE'], *sys.argv[1:]]))"
     site = Site.from_options({"extra": [f"--comment={text}"]})
@@ -45,7 +50,7 @@ def test_hostile_text_is_passed_literally(text: str, tmp_path: Path) -> None:
     until(lambda: ask([number])[number].over)
     assert ask([number])[number].state == "COMPLETED"
     (log,) = where.iterdir()
-    assert log.name == f"{text.replace('/', '')} {number}.log"
+    assert log.name == f"{file_name(text)} {number}.log"
     assert json.loads(log.read_text()) == [text, text, ""]
     shown = slurm("scontrol", "show", "job", number)
     assert f"JobName={text}\n" in shown
@@ -71,7 +76,7 @@ def test_control_characters_are_refused(text: str) -> None:
 
 @pytest.mark.parametrize("name", HOSTILE)
 def test_a_pilot_may_have_any_name_and_directory(manager: PilotManager, name: str, tmp_path: Path) -> None:
-    where = tmp_path / f"{name.replace('/', '')[:60]} dir"
+    where = tmp_path / f"{file_name(name)} dir"
     options = {"directory": str(where), "address": "127.0.0.10"}
     wanted = PilotDescription(name=name, launcher="slurm", cores_per_node=1, launcher_options=options, walltime_s=60)
     manager.submit_pilot(wanted).wait(START_S)
