@@ -8,7 +8,21 @@ from typing import Annotated, Final
 
 import typer
 
-from .commands import compare, describe, doctor, init, listing, new_app, peers, plan, report, run, shards, status, submit
+from .commands import (
+    compare,
+    describe,
+    doctor,
+    init,
+    listing,
+    new_app,
+    peers,
+    plan,
+    report,
+    run,
+    shards,
+    status,
+    submit,
+)
 from .errors import EXIT_CODES, Exit, UserError, one_line
 
 _UsageError: Final[type[Exception]] = typer.BadParameter.__mro__[1]

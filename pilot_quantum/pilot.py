@@ -308,12 +308,13 @@ class Pilot:
         if resources.ranks:
             return self._place_for_gang(resources)
         fits = self._fits(resources)
+        room = self._room() if resources.cpus > 1 and len(self._allocation.nodes) > 1 else None
         early: Worker | None = None
         for worker in self._workers:
             if not worker.ready or worker.retired:
                 continue
             if not worker.inflight:
-                if fits:
+                if fits and (room is None or room[self._node_of(worker.index)] >= resources.cpus):
                     return (worker,)
             elif early is None and _takes_early(worker, lane, now):
                 early = worker

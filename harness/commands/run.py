@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 
 def run(
     spec: Spec,
+    *,
     results: Results = DEFAULT_RESULTS,
     only: Only = None,
     repeats: Repeats = None,

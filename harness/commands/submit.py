@@ -45,6 +45,7 @@ DryRun = Annotated[bool, typer.Option("--dry-run", help="Print the scripts; subm
 
 def submit(
     spec: Spec,
+    *,
     machine: Annotated[str, typer.Option("--machine", "-m", help="A machine: a name, or a TOML file.")],
     results: Results = DEFAULT_RESULTS,
     only: Only = None,
@@ -73,6 +74,7 @@ def submit(
 
 def resume(
     target: Annotated[str, typer.Argument(metavar="DIR|SPEC", help="A results directory, or a campaign.")],
+    *,
     results: Results = DEFAULT_RESULTS,
     failed: Annotated[bool, typer.Option("--failed", help="Only repeats that failed.")] = False,
     timeout: Annotated[bool, typer.Option("--timeout", help="Only repeats that ran out of time.")] = False,

@@ -6,6 +6,7 @@ import json
 import socket
 import stat
 from collections.abc import Callable
+from itertools import pairwise
 from multiprocessing import AuthenticationError
 from multiprocessing.connection import Client
 from pathlib import Path
@@ -42,6 +43,17 @@ def test_every_node_takes_tasks(manager: PilotManager, describe: Describe, engin
     traced = {task.trace().host for task in done}
     assert traced == {task.result() for task in done}  # the runtime knows where its tasks ran
     assert [task.result(60) for task in manager.submit_tasks(abs, range(-500, 0))] == list(range(500, 0, -1))
+
+
+def test_tasks_of_two_cores_share_no_node(manager: PilotManager, describe: Describe) -> None:
+    manager.submit_pilot(describe("p", nodes=2)).wait(START_S)
+    wide = [
+        manager.submit_task(TaskDescription(tasks.node, (number,), resources=Resources(cpus=2))) for number in range(8)
+    ]
+    traces = [(task.result(60), task.trace()) for task in wide]
+    for host in {host for host, _ in traces}:
+        spans = sorted((trace.started_s or 0.0, trace.ended_s or 0.0) for name, trace in traces if name == host)
+        assert all(end <= start for (_, end), (start, _) in pairwise(spans))
 
 
 def test_ranks_of_an_mpi_task_are_on_two_nodes(manager: PilotManager, describe: Describe) -> None:
