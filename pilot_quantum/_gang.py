@@ -6,6 +6,7 @@ import socket
 from typing import TYPE_CHECKING, Any
 
 from ._answers import Decoded
+from ._nodes import node_of
 from .worker import Ranks
 
 if TYPE_CHECKING:
@@ -60,7 +61,8 @@ def ranks_on(workers: tuple[Worker, ...], timeout_s: float | None) -> list[Ranks
     """Return what each rank of a gang on these workers is told about itself."""
     hosts = [worker.host for worker in workers]
     pilot = workers[0].pilot
-    address = pilot._allocation.nodes[pilot._node_of(workers[0].index)].address or _address_of(hosts, pilot.driver_host)
+    first = pilot._allocation.nodes[node_of(pilot._allocation, workers[0].index)]
+    address = first.address or _address_of(hosts, pilot.driver_host)
     coordinator = f"{address}:{_free_port()}"
     return [
         Ranks(rank, len(workers), hosts[:rank].count(host), coordinator, timeout_s) for rank, host in enumerate(hosts)

@@ -11,6 +11,7 @@ from dataclasses import replace
 
 from ._loop import EventLoop
 from ._message import Message
+from ._nodes import node_of
 from ._notices import Notices
 from .engines import WorkerSlot
 from .errors import PilotFailed, PilotQuantumError
@@ -102,7 +103,7 @@ class Keeper:
     def replace_lost(self, worker: Worker, reason: str) -> None:
         """Start a lost worker again, unless its pilot's workers keep dying before they report in."""
         pilot = worker.pilot
-        if pilot._allocation.nodes[pilot._node_of(worker.index)].lost:
+        if pilot._allocation.nodes[node_of(pilot._allocation, worker.index)].lost:
             worker.retired = True
         elif pilot._failures >= START_FAILURES:
             self.end(pilot, PilotFailed(f"pilot {pilot.name!r}: its workers die before they report in: {reason}"))
@@ -157,7 +158,7 @@ class Keeper:
         _log.warning("pilot %r: %s; it goes on with %d node(s)", pilot.name, reason, len(pilot._allocation.living))
         self._notices.tell("node_lost", pilot=pilot.name, node=node.host, reason=reason)
         for worker in pilot._workers:
-            if pilot._node_of(worker.index) == index:
+            if node_of(pilot._allocation, worker.index) == index:
                 self._lost(pilot, worker.index, worker.generation, reason)
 
     def _ending(self, pilot: Pilot, reason: str) -> None:
@@ -258,7 +259,8 @@ class Keeper:
 
 def _slot(worker: Worker) -> WorkerSlot:
     """Return the place of a worker: workers fill nodes in order and share the GPUs of a node in turn."""
-    nodes, number = worker.pilot._allocation.nodes, worker.pilot._node_of(worker.index)
+    held = worker.pilot._allocation
+    nodes, number = held.nodes, node_of(held, worker.index)
     node = nodes[number]
     place = worker.index - sum(before.cores for before in nodes[:number])
     gpus = (node.gpus[place % len(node.gpus)],) if node.gpus else ()

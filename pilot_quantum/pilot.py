@@ -15,6 +15,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 from . import engines, launchers
+from ._nodes import on_roomy_nodes
 from .descriptions import PilotDescription, Resources
 from .errors import PilotFailed
 from .launchers.base import Allocation
@@ -259,15 +260,6 @@ class Pilot:
             finally:
                 self._gone.set()
 
-    def _node_of(self, index: int) -> int:
-        """Return the number of the node on which a worker has its place: workers fill nodes in order."""
-        place = index
-        for number, node in enumerate(self._allocation.nodes):
-            if place < node.cores:
-                return number
-            place -= node.cores
-        raise PilotFailed(f"worker {index} has no place in {self._allocation}")
-
     @property
     def _worker_count(self) -> int:
         return sum(not worker.retired for worker in self._workers)
@@ -308,13 +300,14 @@ class Pilot:
         if resources.ranks:
             return self._place_for_gang(resources)
         fits = self._fits(resources)
-        room = self._room() if resources.cpus > 1 and len(self._allocation.nodes) > 1 else None
+        if resources.cpus > 1 and len(self._allocation.nodes) > 1:
+            return on_roomy_nodes(self, resources, 1) if fits else ()
         early: Worker | None = None
         for worker in self._workers:
             if not worker.ready or worker.retired:
                 continue
             if not worker.inflight:
-                if fits and (room is None or room[self._node_of(worker.index)] >= resources.cpus):
+                if fits:
                     return (worker,)
             elif early is None and _takes_early(worker, lane, now):
                 early = worker
@@ -323,23 +316,7 @@ class Pilot:
     def _place_for_gang(self, resources: Resources) -> tuple[Worker, ...]:
         if not self._fits(resources, resources.ranks):
             return ()
-        places: list[Worker] = []
-        room = self._room()
-        for worker in self._workers:
-            node = self._node_of(worker.index)
-            idle = worker.ready and not worker.retired and not worker.inflight
-            if idle and room[node] >= resources.cpus and len(places) < resources.ranks:
-                room[node] -= resources.cpus
-                places.append(worker)
-        return tuple(places) if len(places) == resources.ranks else ()
-
-    def _room(self) -> list[int]:
-        """Return the free cores of each node."""
-        room = [node.cores for node in self._allocation.nodes]
-        for worker in self._workers:
-            if worker.resources is not None:
-                room[self._node_of(worker.index)] -= worker.resources.cpus
-        return room
+        return on_roomy_nodes(self, resources, resources.ranks)
 
     def _has_open_worker(self, now: float) -> bool:
         """Return whether some worker is idle, or works on something short enough to be sent more."""
