@@ -156,7 +156,7 @@ def _explained(reason: str) -> str:
 def parse_squeue(text: str) -> dict[str, JobStatus]:
     """Return the jobs in an answer of squeue (format `_FIELDS`), by job id."""
     found = {}
-    for line in text.splitlines():
+    for line in filter(str.strip, text.splitlines()):
         job, state, left, nodes, reason = line.split("|", 4)
         runs = state in ("RUNNING", "COMPLETING", "SIGNALING", "RESIZING")
         reason = "" if reason in ("None", "") else reason
@@ -167,7 +167,7 @@ def parse_squeue(text: str) -> dict[str, JobStatus]:
 def parse_sacct(text: str) -> dict[str, JobStatus]:
     """Return the jobs in an answer of ``sacct -X -n -P -o JobID,State,NodeList,Reason``, by job id."""
     found = {}
-    for line in text.splitlines():
+    for line in filter(str.strip, text.splitlines()):
         job, state, nodes, reason = line.split("|", 3)
         word, _, by = state.partition(" ")  # "CANCELLED by 1000"
         found[job] = JobStatus(job, word, by or ("" if reason in ("None", "") else reason), None, nodes)
