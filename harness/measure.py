@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Final
 from pydantic import ValidationError
 
 from miniapps import Measurement, Metric, Unsupported, Verdict
-from pilot_quantum import TaskTrace, UnsatisfiableRequest, summarize
+from pilot_quantum import PilotFailed, TaskTrace, UnsatisfiableRequest, summarize
 
 from .environment import load
 from .errors import one_line
@@ -172,6 +172,8 @@ def _status_of(error: Exception) -> Status:
         return "timeout"
     if isinstance(error, CancelledError):
         return "cancelled"
+    if isinstance(error, UnsatisfiableRequest) and isinstance(error.__cause__, PilotFailed):
+        return "failed"  # it could run, until its pilot was lost
     return "unsupported" if isinstance(error, Unsupported | UnsatisfiableRequest | NotImplementedError) else "failed"
 
 

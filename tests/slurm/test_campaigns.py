@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
+import subprocess
+import sys
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -170,6 +173,25 @@ def test_a_shard_that_is_cancelled_is_resumed(qhpc: Qhpc, write: Callable[..., s
     until(lambda: qhpc.ended(spec), 120)
     good = [record.repeat for record in qhpc.records("slow") if record.status == "ok"]
     assert sorted(good) == list(range(40))
+
+
+def test_a_run_goes_on_with_a_new_job_when_its_own_is_cancelled(qhpc: Qhpc, write: Callable[..., str]) -> None:
+    """What was lost is a failed record; the same command runs it again, and nothing else."""
+    spec = write(pilot("p", "processes", 1, "local"), SLOW.replace("repeats = 40", "repeats = 15"))
+    command = [sys.executable, "-m", "harness", "run", spec, "--machine", "slurm-test", "--results", str(qhpc.results)]
+    run = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
+    until(lambda: (qhpc.results / "slow" / "records").is_dir() and len(qhpc.records("slow")) > 2)
+    slurm("scancel", slurm("squeue", "--noheader", "--format=%A").strip())
+    _, said = run.communicate(timeout=90)
+    assert run.returncode == 3
+    assert re.search(r"pilot 'p' has ended: job \d+ was cancelled", said)
+    first = qhpc.records("slow")
+    (lost,) = [record for record in first if record.status != "ok"]
+    assert (lost.status, len(first)) == ("failed", 15)
+    assert "was cancelled" in lost.error.message
+    qhpc("run", spec, "--machine", "slurm-test")
+    again = qhpc.records("slow")[15:]
+    assert [(record.repeat, record.status) for record in again] == [(lost.repeat, "ok")]
 
 
 def test_a_requeued_shard_goes_on_where_it_was(qhpc: Qhpc, write: Callable[..., str]) -> None:
