@@ -15,7 +15,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 from . import engines, launchers
-from ._nodes import on_roomy_nodes
+from ._nodes import needs_of, on_roomy_nodes
 from .descriptions import PilotDescription, Resources
 from .errors import PilotFailed
 from .launchers.base import Allocation
@@ -300,7 +300,7 @@ class Pilot:
         if resources.ranks:
             return self._place_for_gang(resources)
         fits = self._fits(resources)
-        if resources.cpus > 1 and len(self._allocation.nodes) > 1:
+        if len(self._allocation.nodes) > 1 and needs_of(resources) != (1, 0, 0):
             return on_roomy_nodes(self, resources, 1) if fits else ()
         early: Worker | None = None
         for worker in self._workers:

@@ -114,6 +114,7 @@ def _tell(plan: Plan, directory: Path, result: RunResult, *, damaged: list[Damag
     from harness.errors import Exit
     from harness.state import case_states, exit_code
     from harness.store import read_records
+    from pilot_quantum.launchers.slurm_watch import watcher
 
     states = case_states((planned.case for planned in plan.cases), read_records(directory).records)
     code = int(exit_code(states)) if result.interrupted is None else 128 + result.interrupted
@@ -123,11 +124,14 @@ def _tell(plan: Plan, directory: Path, result: RunResult, *, damaged: list[Damag
         show_states(plan.campaign, states)
         out().print(f"records: {directory / 'records'}", markup=False, soft_wrap=True)
         _last_words(directory, result, incomplete=code != Exit.OK)
+        if watcher.queries:
+            note(f"Slurm was asked {watcher.queries} time(s)")
     return code
 
 
 def _as_dict(plan: Plan, directory: Path, result: RunResult, states: list[CaseState]) -> dict[str, Any]:
     from harness.state import counts
+    from pilot_quantum.launchers.slurm_watch import watcher
 
     return {
         "campaign": plan.campaign,
@@ -136,6 +140,7 @@ def _as_dict(plan: Plan, directory: Path, result: RunResult, states: list[CaseSt
         "recorded": len(result.records),
         "interrupted": None if result.interrupted is None else result.interrupted.name,
         "budget_spent": result.budget_spent,
+        "scheduler_queries": watcher.queries,
         "counts": counts(states),
         "cases": [state.as_dict() for state in states],
         "remarks": plan.remarks,

@@ -46,6 +46,11 @@ def gathered(number: int, ranks: Any) -> tuple[float, int]:
     return float(parts.sum()), jax.process_count()
 
 
+def bound(ranks: Any) -> tuple[str, str]:
+    """Return the node and the GPUs of a rank."""
+    return os.environ["SLURMD_NODENAME"], os.environ["CUDA_VISIBLE_DEVICES"]
+
+
 def environment(names: list[str]) -> dict[str, str | None]:
     """Return variables of the worker."""
     return {name: os.environ.get(name) for name in names}

@@ -154,7 +154,7 @@ repeats = 40
 warmups = 0
 [apps.params]
 task = "sleep"
-n_tasks = 700
+n_tasks = 500
 """
 
 
@@ -209,7 +209,7 @@ def test_a_requeued_shard_goes_on_where_it_was(qhpc: Qhpc, write: Callable[..., 
 
 
 def test_a_shard_stops_before_its_time_is_up(qhpc: Qhpc, write: Callable[..., str]) -> None:
-    spec = write(pilot("p", "processes", 1, "local"), SLOW.replace("n_tasks = 700", "n_tasks = 4000"))
+    spec = write(pilot("p", "processes", 1, "local"), SLOW.replace("n_tasks = 500", "n_tasks = 4000"))
     qhpc("submit", spec, "--machine", "slurm-test", "--walltime-s", "60", "-o", "partition=short")
     until(lambda: qhpc.ended(spec), 100)
     records = qhpc.records("slow")
@@ -222,7 +222,7 @@ def test_a_shard_stops_before_its_time_is_up(qhpc: Qhpc, write: Callable[..., st
 
 def test_a_thousand_cases_are_quick_to_handle(qhpc: Qhpc, write: Callable[..., str], tmp_path: Path) -> None:
     """The times are printed and stored with the results of the project; here only the number of queries is held."""
-    text = SLOW.replace("repeats = 40", "repeats = 1").replace("n_tasks = 700", f"n_tasks = {list(range(1, 1001))}")
+    text = SLOW.replace("repeats = 40", "repeats = 1").replace("n_tasks = 500", f"n_tasks = {list(range(1, 1001))}")
     spec = write(pilot("p", "processes", 1, "local"), text)
     times = {}
     for name, words in {

@@ -71,9 +71,13 @@ def test_a_gang_of_jax_processes_spans_nodes(manager: PilotManager, describe: De
     assert manager.submit_task(gang).result(120) == [(21.0, 2)] * 2
 
 
-def test_gpus_of_the_job_are_seen_by_workers(manager: PilotManager, describe: Describe) -> None:
-    pilot = manager.submit_pilot(describe("p", gpus_per_node=1, nodes=2)).wait(START_S)
+def test_gpus_of_the_job_are_bound_to_workers_and_ranks(manager: PilotManager, describe: Describe) -> None:
+    pilot = manager.submit_pilot(describe("p", engine="mpi", gpus_per_node=1, nodes=2)).wait(START_S)
     assert pilot.view.gpus == 2
+    gang = TaskDescription(tasks.bound, resources=Resources(ranks=2, gpus_per_rank=1))
+    ranks = manager.submit_task(gang).result(60)
+    assert len({node for node, _ in ranks}) == 2  # a node has one GPU, so the ranks are on two
+    assert [gpus for _, gpus in ranks] == ["0", "0"]
     found = manager.submit_task(tasks.environment, ["CUDA_VISIBLE_DEVICES", "OMP_NUM_THREADS"]).result(60)
     assert found == {"CUDA_VISIBLE_DEVICES": "0", "OMP_NUM_THREADS": "1"}
 
