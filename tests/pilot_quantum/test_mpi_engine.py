@@ -304,7 +304,7 @@ def test_ranks_that_never_report_in_end_the_gang(script: str, reason: str, tmp_p
     [
         ({"mpiexec": "/no/such/mpiexec -v"}, "mpiexec = '/no/such/mpiexec -v'"),
         ({"start_timeout_s": 0.0}, "start_timeout_s = 0.0"),
-        ({"ranks": 2}, "mpiexec, start_timeout_s"),
+        ({"ranks": 2}, "mpiexec, srun_mpi, start_timeout_s"),
     ],
 )
 def test_wrong_options_are_refused_at_once(options: dict[str, Any], message: str) -> None:
