@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from pilot_quantum.launchers.slurm_jobs import JobStatus, Phase, SlurmError, ask, cancel
+from pilot_quantum.launchers.slurm_jobs import JobStatus, Phase, SlurmError, ask, cancel, find
 
 if TYPE_CHECKING:
     from .submission import PoolShards, Repeat, Submission
@@ -89,6 +89,7 @@ class Answer:
 
 def look(submissions: Sequence[Submission]) -> Answer:
     """Return what has become of all shards. Those that have ended by themselves are not asked about."""
+    submissions, queries, trouble = _identified(submissions)
     ends = {
         (submission.directory, pool.slug, number): submission.ended(pool, number)
         for submission in submissions
@@ -100,15 +101,30 @@ def look(submissions: Sequence[Submission]) -> Answer:
         for pool, number in submission.shards()
         if pool.slug in submission.jobs and ends[submission.directory, pool.slug, number] is None
     }
-    found, trouble = _asked(sorted(open_jobs))
+    open_jobs.discard("")
+    found, silence = _asked(sorted(open_jobs))
     shards = []
     for submission in submissions:
         for pool, number in submission.shards():
             code = ends[submission.directory, pool.slug, number]
             job = submission.job_of(pool, number)
-            status = None if job is None else _status(job, code, found)
+            status = _status(job, code, found) if job else None
             shards.append(ShardState(submission, pool, number, job, status, code))
-    return Answer(shards, 1 if open_jobs else 0, trouble)
+    return Answer(shards, queries + bool(open_jobs), trouble or silence)
+
+
+def _identified(submissions: Sequence[Submission]) -> tuple[Sequence[Submission], int, str]:
+    """Return the submissions with the ids of jobs that ``submit`` could not note, because it was killed just then."""
+    unknown = [one.name_of(slug) for one in submissions for slug, job in one.jobs.items() if not job]
+    if not unknown:
+        return submissions, 0, ""
+    try:
+        ids = find(unknown)
+    except SlurmError as error:
+        return submissions, 1, str(error)
+    told = [{slug: job or ids.get(one.name_of(slug)) for slug, job in one.jobs.items()} for one in submissions]
+    kept = [{slug: job for slug, job in jobs.items() if job is not None} for jobs in told]
+    return [replace(one, jobs=jobs) for one, jobs in zip(submissions, kept, strict=True)], 1, ""
 
 
 def _asked(jobs: list[str]) -> tuple[dict[str, JobStatus], str]:
@@ -145,7 +161,7 @@ def cancel_all(shards: Iterable[ShardState]) -> list[str]:
     SlurmError
         If Slurm does not answer.
     """
-    jobs = [shard.job for shard in shards if shard.living and shard.job is not None]
+    jobs = [shard.job for shard in shards if shard.living and shard.job]
     cancel(jobs)
     return jobs
 

@@ -6,7 +6,7 @@
         campaign.toml            the campaign as it was submitted
         submission.json          machine, pools, and for each shard its repeats; written before anything is submitted
         <pool>.sh                the batch script of each pool
-        jobs.jsonl               a line for each job that Slurm has taken: written by `submit` alone
+        jobs.jsonl               a line before each job is handed in, one after it was taken: written by `submit` alone
         ended/<pool>-<n>.json    written by shard n of the pool, when it ends by itself
         logs/                    what the jobs print
 
@@ -76,7 +76,7 @@ class Submission:
     pools
         What was cut.
     jobs
-        Job id of each pool that Slurm has taken, by slug.
+        Job id of each pool that Slurm has taken, by slug; empty if `submit` ended before it could note the id.
     """
 
     directory: Path
@@ -92,7 +92,11 @@ class Submission:
     def job_of(self, pool: PoolShards, number: int) -> str | None:
         """Return the job id of a shard; None if it was not submitted."""
         job = self.jobs.get(pool.slug)
-        return job if job is None or len(pool.shards) == 1 else f"{job}_{number}"
+        return job if not job or len(pool.shards) == 1 else f"{job}_{number}"
+
+    def name_of(self, slug: str) -> str:
+        """Return the name of the job of a pool, which no other submission has."""
+        return f"qhpc-{self.directory.parent.parent.name}-{slug}-{self.directory.name[-4:]}"[-100:]
 
     def ended(self, pool: PoolShards, number: int) -> int | None:
         """Return the exit code with which a shard has ended by itself; None if it has not."""
@@ -166,7 +170,7 @@ def batch_job(submission: Submission, shards: PoolShards, pool: Pool, *, walltim
     memories = [pilot.memory_per_node for pilot in pilots]
     command = [machine.python or sys.executable, "-m", "harness", "shard", str(here), shards.slug]
     return BatchJob(
-        name=f"qhpc-{here.parent.parent.name}-{shards.slug}"[:100],
+        name=submission.name_of(shards.slug),
         nodes=sum(pilot.nodes for pilot in pilots),
         cores_per_node=max(pilot.cores_per_node or 1 for pilot in pilots),
         gpus_per_node=max(pilot.gpus_per_node or 0 for pilot in pilots),
@@ -221,7 +225,7 @@ def write(submission: Submission, campaign: str, scripts: Mapping[str, str]) -> 
 
 
 def note_job(submission: Submission, slug: str, job: str) -> None:
-    """Remember a job that Slurm has taken."""
+    """Remember a job that Slurm has taken; with an empty id, one that is about to be handed in."""
     line = json.dumps({"slug": slug, "job": job, "at": datetime.now(UTC).isoformat(timespec="seconds")}) + "\n"
     handle = os.open(submission.directory / "jobs.jsonl", os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
     try:

@@ -198,6 +198,7 @@ def _submit(file: CampaignFile, directory: Path, submission: Submission, scripts
     files.write(submission, file.text, scripts)
     found: dict[str, str] = {}
     for slug, text in scripts.items():
+        files.note_job(submission, slug, "")
         try:
             found[slug] = sbatch(text)
         except SlurmError as error:

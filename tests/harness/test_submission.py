@@ -160,6 +160,23 @@ def test_cancel_names_the_jobs(cluster: Cluster) -> None:
     assert cluster.calls("scancel") == ["scancel --quiet 1"]
 
 
+def test_a_job_whose_id_could_not_be_noted_is_found_by_its_name(cluster: Cluster) -> None:
+    """``submit`` was killed between handing the job in and noting its id."""
+    told = cluster.json("submit", str(cluster.spec), "--machine", "slurm-test")
+    where = Path(told["directory"])
+    lines = (where / "jobs.jsonl").read_text().splitlines(keepends=True)
+    (where / "jobs.jsonl").write_text(lines[0])
+    name = f"qhpc-toys-here-{where.name[-4:]}"
+    answer = f"case $* in *--me*) echo '1|{name}';; *) echo '1|PENDING|10:00||Priority';; esac"
+    cluster.program("squeue", answer)
+    assert cluster.json("resume", str(cluster.spec))["repeats"] == 0
+    assert cluster.json("cancel", str(cluster.spec)) == {"cancelled": ["1"]}
+    cluster.program("squeue", "echo 'Unable to contact slurm controller' >&2; exit 1")
+    assert cluster.json("resume", str(cluster.spec))["repeats"] == 0  # it may be there
+    cluster.program("squeue", "true")
+    assert cluster.json("resume", str(cluster.spec))["repeats"] == 6  # it was never taken
+
+
 def test_a_torn_line_of_jobs_is_no_job(cluster: Cluster) -> None:
     told = cluster.json("submit", str(cluster.spec), "--machine", "slurm-test")
     with (Path(told["directory"]) / "jobs.jsonl").open("a") as file:
@@ -197,7 +214,7 @@ def test_mistakes_are_one_line(cluster: Cluster, words: tuple[str, ...], message
 
 def test_dry_run_writes_nothing(cluster: Cluster) -> None:
     shown = cluster("submit", str(cluster.spec), "--machine", "slurm-test", "--dry-run")
-    assert "#SBATCH --job-name=qhpc-toys-here\n" in shown.out
+    assert "#SBATCH --job-name=qhpc-toys-here-" in shown.out
     assert not cluster.results.exists()
     assert cluster.calls("sbatch") == []
 

@@ -65,8 +65,9 @@ def test_ranks_of_an_mpi_task_are_on_two_nodes(manager: PilotManager, describe: 
     assert manager.submit_task(abs, -1).result(60) == 1  # ordinary tasks run beside gangs
 
 
-def test_a_gang_of_jax_processes_spans_nodes(manager: PilotManager, describe: Describe) -> None:
-    manager.submit_pilot(describe("p", nodes=2)).wait(START_S)
+@pytest.mark.parametrize("engine", ["processes", "mpi"])
+def test_a_gang_of_jax_processes_spans_nodes(manager: PilotManager, describe: Describe, engine: str) -> None:
+    manager.submit_pilot(describe("p", engine=engine, nodes=2)).wait(START_S)
     gang = TaskDescription(tasks.gathered, (10,), resources=Resources(ranks=2, cpus=2))
     assert manager.submit_task(gang).result(120) == [(21.0, 2)] * 2
 

@@ -1,5 +1,5 @@
 #!/bin/bash
-#SBATCH --job-name=qhpc-fig6-p
+#SBATCH --job-name=qhpc-fig6-p-0000
 #SBATCH --nodes=2
 #SBATCH --ntasks-per-node=1
 #SBATCH --cpus-per-task=128
