@@ -163,6 +163,10 @@ def _run(case: Case, session: PoolSession, attempt: _Attempt) -> Measurement:
     try:
         with runtime:
             return case.app.run(case.params, runtime)
+    except UnsatisfiableRequest as error:
+        if session.whole:
+            raise
+        raise PilotFailed(f"a pilot ended under it: {error}") from error  # it could run until then
     finally:
         attempt.stages_s, attempt.traces = runtime.stages_s, runtime.traces()
 
@@ -172,8 +176,6 @@ def _status_of(error: Exception) -> Status:
         return "timeout"
     if isinstance(error, CancelledError):
         return "cancelled"
-    if isinstance(error, UnsatisfiableRequest) and isinstance(error.__cause__, PilotFailed):
-        return "failed"  # it could run, until its pilot was lost
     return "unsupported" if isinstance(error, Unsupported | UnsatisfiableRequest | NotImplementedError) else "failed"
 
 

@@ -67,6 +67,11 @@ class PoolSession:
         """Names of the pilots of the pool."""
         return [pilot.name for pilot in self._pool.pilots]
 
+    @property
+    def whole(self) -> bool:
+        """Whether every pilot of the pool still takes tasks."""
+        return all(pilot.state is PilotState.RUNNING for pilot in self._pilots)
+
     def startup(self) -> dict[str, dict[str, float]]:
         """Return the seconds of each phase of the start of pilots that were not simply here, by name."""
         far = [pilot for pilot in self._pilots if pilot.description.launcher != "local"]

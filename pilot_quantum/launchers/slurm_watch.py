@@ -15,7 +15,7 @@ _log = logging.getLogger(__name__)
 FIRST_S: Final = 1.0
 LONGEST_S: Final = 30.0
 FRESH_S: Final = 0.3
-"""An answer that is no older serves whoever asks as well."""
+"""The thread does not ask again if somebody else has so recently."""
 
 Changed = Callable[[JobStatus], None]
 
@@ -60,8 +60,12 @@ class Watcher:
             self._changed.notify_all()
 
     def look(self, job: str) -> JobStatus | None:
-        """Ask now, unless somebody just has; return the status of a watched job, None if Slurm does not answer."""
-        self._ask_all()
+        """Ask now; return the status of a watched job, None if Slurm does not answer.
+
+        Whoever calls while a query is under way shares the next one: an answer that was asked for before a call may be
+        older than what the caller has seen happen.
+        """
+        self._ask_all(since_s=time.monotonic())
         with self._changed:
             return self._jobs.get(job, (None, None))[1]
 
@@ -73,22 +77,24 @@ class Watcher:
                 if not self._jobs:
                     self._thread = None
                     return
-            self._wait_s = FIRST_S if self._ask_all() else min(LONGEST_S, 1.5 * self._wait_s)
+            asked = self._ask_all(since_s=time.monotonic() - FRESH_S)
+            self._wait_s = FIRST_S if asked else min(LONGEST_S, 1.5 * self._wait_s)
 
-    def _ask_all(self) -> bool:
-        """Ask about all jobs; return whether anything has changed."""
+    def _ask_all(self, since_s: float) -> bool:
+        """Ask about all jobs, unless somebody has since a time; return whether anything has changed."""
         with self._asking:
-            if time.monotonic() - self._asked_s < FRESH_S:
+            if self._asked_s >= since_s:
                 return False
             with self._changed:
                 jobs = list(self._jobs)
             try:
                 self.queries += 1
+                asked_s = time.monotonic()
                 answer = self._query(jobs)
             except SlurmError as error:
                 self._complain(error)
                 return False
-            self._asked_s = time.monotonic()
+            self._asked_s = asked_s
             self._silent = False
             return self._tell(answer)
 

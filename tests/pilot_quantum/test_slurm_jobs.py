@@ -158,13 +158,47 @@ def test_the_watcher_asks_once_for_all_and_tells_changes_only() -> None:
     watcher.add("2", changed)
     assert watcher.look("1") == JobStatus("1", "PENDING", "Priority")
     assert second.wait(20)
-    for _ in range(5):
-        watcher.look("2")
     watcher.remove("1")
     watcher.remove("2")
     assert asked[-1] == ["1", "2"]
     assert [status.job for status in told] == ["1", "2"]
-    assert watcher.queries == len(asked) < 5  # answers that are fresh serve whoever asks as well
+    assert watcher.queries == len(asked)
+
+
+def test_those_who_look_at_the_same_time_share_a_query() -> None:
+    first, go_on = threading.Event(), threading.Event()
+    asked: list[list[str]] = []
+
+    def query(jobs: list[str]) -> dict[str, JobStatus]:
+        asked.append(jobs)
+        first.set()
+        go_on.wait(20)
+        return {job: JobStatus(job, "RUNNING") for job in jobs}
+
+    watcher = Watcher(query=query)
+    watcher.add("1", lambda _status: None)
+    assert first.wait(20)
+    lookers = [threading.Thread(target=watcher.look, args=("1",)) for _ in range(8)]
+    for looker in lookers:
+        looker.start()
+    go_on.set()
+    for looker in lookers:
+        looker.join(20)
+    watcher.remove("1")
+    assert len(asked) < 8
+
+
+def test_a_look_never_gets_an_older_answer() -> None:
+    """What was asked before a job was cancelled does not say why its agents hang up."""
+    states = iter(["RUNNING", "CANCELLED", "CANCELLED", "CANCELLED"])
+
+    def query(jobs: list[str]) -> dict[str, JobStatus]:
+        return {job: JobStatus(job, next(states)) for job in jobs}
+
+    watcher = Watcher(query=query)
+    watcher._jobs["1"] = (lambda _status: None, None)  # without the thread, which would ask by itself
+    found = [watcher.look("1"), watcher.look("1")]
+    assert [status.state for status in found if status is not None] == ["RUNNING", "CANCELLED"]
 
 
 def test_a_silent_controller_is_mentioned_once(caplog: pytest.LogCaptureFixture) -> None:
