@@ -150,7 +150,7 @@ name = "slow"
 {pilots}
 [[apps]]
 name = "dispatch"
-repeats = 40
+repeats = 24
 warmups = 0
 [apps.params]
 task = "sleep"
@@ -167,17 +167,17 @@ def test_a_shard_that_is_cancelled_is_resumed(qhpc: Qhpc, write: Callable[..., s
     before = [record for record in qhpc.records("slow") if record.status == "ok"]
     state = qhpc.json("status", spec)
     assert "was cancelled" in state["jobs"][0]["sentence"]
-    assert 0 < len(before) < 40
+    assert 0 < len(before) < 24
     told = qhpc.json("resume", spec)
-    assert told["repeats"] == 40 - len(before)
+    assert told["repeats"] == 24 - len(before)
     until(lambda: qhpc.ended(spec), 120)
     good = [record.repeat for record in qhpc.records("slow") if record.status == "ok"]
-    assert sorted(good) == list(range(40))
+    assert sorted(good) == list(range(24))
 
 
 def test_a_run_goes_on_with_a_new_job_when_its_own_is_cancelled(qhpc: Qhpc, write: Callable[..., str]) -> None:
     """What was lost is a failed record; the same command runs it again, and nothing else."""
-    spec = write(pilot("p", "processes", 1, "local"), SLOW.replace("repeats = 40", "repeats = 15"))
+    spec = write(pilot("p", "processes", 1, "local"), SLOW.replace("repeats = 24", "repeats = 15"))
     command = [sys.executable, "-m", "harness", "run", spec, "--machine", "slurm-test", "--results", str(qhpc.results)]
     run = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
     until(lambda: (qhpc.results / "slow" / "records").is_dir() and len(qhpc.records("slow")) > 2)
@@ -206,7 +206,7 @@ def test_a_requeued_shard_goes_on_where_it_was(qhpc: Qhpc, write: Callable[..., 
     slurm("scontrol", "update", f"jobid={job}", "starttime=now")
     until(lambda: qhpc.ended(spec), 120)
     good = [record.repeat for record in qhpc.records("slow") if record.status == "ok"]
-    assert sorted(good) == list(range(40))
+    assert sorted(good) == list(range(24))
 
 
 def test_a_shard_stops_before_its_time_is_up(qhpc: Qhpc, write: Callable[..., str]) -> None:
@@ -214,7 +214,7 @@ def test_a_shard_stops_before_its_time_is_up(qhpc: Qhpc, write: Callable[..., st
     qhpc("submit", spec, "--machine", "slurm-test", "--walltime-s", "60", "-o", "partition=short")
     until(lambda: qhpc.ended(spec), 100)
     records = qhpc.records("slow")
-    assert 0 < len(records) < 40
+    assert 0 < len(records) < 24
     assert Counter(record.status for record in records)["ok"] >= len(records) - 1
     (job,) = qhpc.json("status", spec)["jobs"]
     assert job["state"] in ("COMPLETED", "FAILED", "TIMEOUT", "CANCELLED")
@@ -223,7 +223,7 @@ def test_a_shard_stops_before_its_time_is_up(qhpc: Qhpc, write: Callable[..., st
 
 def test_a_thousand_cases_are_quick_to_handle(qhpc: Qhpc, write: Callable[..., str], tmp_path: Path) -> None:
     """The times are printed and stored with the results of the project; here only the number of queries is held."""
-    text = SLOW.replace("repeats = 40", "repeats = 1").replace("n_tasks = 500", f"n_tasks = {list(range(1, 1001))}")
+    text = SLOW.replace("repeats = 24", "repeats = 1").replace("n_tasks = 500", f"n_tasks = {list(range(1, 1001))}")
     spec = write(pilot("p", "processes", 1, "local"), text)
     times = {}
     for name, words in {
