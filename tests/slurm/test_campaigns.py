@@ -210,7 +210,7 @@ def test_a_requeued_shard_goes_on_where_it_was(qhpc: Qhpc, write: Callable[..., 
 
 
 def test_a_shard_stops_before_its_time_is_up(qhpc: Qhpc, write: Callable[..., str]) -> None:
-    spec = write(pilot("p", "processes", 1, "local"), SLOW.replace("n_tasks = 500", "n_tasks = 4000"))
+    spec = write(pilot("p", "processes", 1, "local"), SLOW.replace("n_tasks = 500", "n_tasks = 10000"))
     qhpc("submit", spec, "--machine", "slurm-test", "--walltime-s", "60", "-o", "partition=short")
     until(lambda: qhpc.ended(spec), 100)
     records = qhpc.records("slow")
