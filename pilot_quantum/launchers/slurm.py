@@ -126,10 +126,8 @@ class SlurmLauncher(AbstractLauncher):
         directory
             The pilot's own directory; None stands for one that is named when the pilot starts.
         """
-        wanted, here = (
-            self.description,
-            directory or home(self._settings.directory) / f"{slug(self.description.name)}-…",
-        )
+        wanted = self.description
+        here = directory or home(self._settings.directory) / f"{slug(wanted.name)}-…"
         job = BatchJob(
             name=wanted.name or "pilot",
             nodes=wanted.nodes,

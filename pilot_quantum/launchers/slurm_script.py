@@ -146,7 +146,7 @@ class BatchJob:
     environment
         Variables to set.
     grace_s
-        So many seconds before the end of its time the batch script is sent SIGTERM.
+        So many seconds before the end of its time the batch script is sent SIGTERM; at most half of that time.
     requeue
         Whether Slurm may start it again after a loss.
     elements
@@ -210,9 +210,14 @@ def _lines(job: BatchJob) -> list[tuple[str, str | None]]:
     if "\\" in job.log:
         raise InvalidDescription(f"directory = {job.log!r}: Slurm takes a backslash in the name of a log for its own")
     log = job.log.replace("%", "%%").replace("{job}", "%A_%a" if job.elements else "%j")
-    lines += [("output", log), ("open-mode", "append"), ("signal", f"B:TERM@{job.grace_s}"), ("no-kill", None)]
+    lines += [("output", log), ("open-mode", "append"), ("signal", f"B:TERM@{_grace_s(job)}"), ("no-kill", None)]
     lines += [("requeue" if job.requeue else "no-requeue", None), *_directives_of(site.extra)]
     return lines
+
+
+def _grace_s(job: BatchJob) -> int:
+    """Return the grace period: a short job must not be told to end as soon as it starts."""
+    return job.grace_s if job.walltime_s is None else min(job.grace_s, 30 * math.ceil(job.walltime_s / 60))
 
 
 def _gpu_lines(job: BatchJob) -> list[tuple[str, str | None]]:

@@ -59,6 +59,11 @@ def test_an_element_of_an_array_is_the_only_word_that_is_expanded() -> None:
     assert "#SBATCH --output=/l/%A_%a.log\n" in text
 
 
+@pytest.mark.parametrize(("walltime_s", "grace_s"), [(None, 60), (60, 30), (61, 60), (7200, 60)])
+def test_a_short_job_is_not_told_to_end_as_it_starts(walltime_s: float | None, grace_s: int) -> None:
+    assert f"#SBATCH --signal=B:TERM@{grace_s}\n" in render(job(walltime_s=walltime_s))
+
+
 def test_percent_signs_of_a_path_are_not_expanded_by_slurm() -> None:
     assert "--output=/100%%/j-%j.log" in render(job(log="/100%/j-{job}.log"))
 
