@@ -15,17 +15,18 @@ if TYPE_CHECKING:
     from .machines import Machine
     from .session import Place
 
-_MARGIN_S = 10.0
 
+def budget_s(grace_s: float) -> float | None:
+    """Return the seconds in which repeats may be started, from what Slurm says is left; None if it does not say.
 
-def budget_s() -> float | None:
-    """Return the seconds in which repeats may be started, from what Slurm says is left; None if it does not say."""
+    None is started after the job was told to end, ``grace_s`` before its limit: it would be cut off.
+    """
     job = os.environ.get("SLURM_JOB_ID")
     if job is None:
         return None
     with suppress(SlurmError):
         left_s = parse_time(run_slurm(["squeue", "--noheader", f"--jobs={job}", "--format=%L"]).strip())
-        return None if left_s is None else max(1.0, left_s - _MARGIN_S)
+        return None if left_s is None else max(1.0, left_s - min(grace_s, left_s / 2))
     return None
 
 

@@ -47,7 +47,9 @@ def _run_shard(told: Submission, slug: str, number: int) -> tuple[int, bool]:
     with run_lock(results, shared=True):
         plan = _plan_of(told, slug, number, results)
         note(f"shard {slug} {number}: {plan.repeats_missing} repeats to run")
-        result = Runner(plan, results, observer=Quiet(), budget_s=budget_s(), place=place(told.machine)).run()
+        result = Runner(
+            plan, results, observer=Quiet(), budget_s=budget_s(told.machine.grace_s), place=place(told.machine)
+        ).run()
     states = case_states((planned.case for planned in plan.cases), read_records(results).records)
     if result.interrupted is not None:
         note(f"told to end ({result.interrupted.name}); what is finished is kept")
