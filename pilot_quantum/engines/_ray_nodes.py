@@ -26,8 +26,9 @@ _STORE_BYTES: Final = (100 * 2**20, 8 * 2**30)
 
 
 class _Joined(NamedTuple):
-    """A node that is part of the cluster: what runs Ray there, whether that has ended, and Ray's id of the node."""
+    """A node that is part of the cluster: its agent, what runs Ray there and whether that has ended, and its mark."""
 
+    agent: AbstractAgent
     process: AbstractProcess
     ended: threading.Event
     said: list[bytes]
@@ -91,6 +92,9 @@ class RayNodes:
         for one in joined:
             if not one.ended.wait(max(0.0, ends_s - time.monotonic())):
                 one.process.kill()
+        removed = [_remove(one) for one in joined if not one.agent.gone]
+        for done in removed:
+            done.wait(_END_S)
 
     def _look(self) -> None:
         marks = {joined.mark: host for host, joined in self._joined.items()}
@@ -110,11 +114,26 @@ def _start(node: Node, agent: AbstractAgent, address: str) -> _Joined:
         ended=lambda _code: ended.set(),
         output=said.append,
     )
-    return _Joined(process, ended, said, mark)
+    return _Joined(agent, process, ended, said, mark)
+
+
+def _remove(joined: _Joined) -> threading.Event:
+    """Remove what Ray has left on a node; the event tells that it is done."""
+    done = threading.Event()
+    command = ["rm", "-rf", "--", _directory(joined.mark)]
+    joined.agent.start(command, environment={}, stdin=b"", ended=lambda _code: done.set(), output=_ignore)
+    return done
+
+
+def _directory(mark: str) -> str:
+    """Return Ray's directory on a node: short, as sockets lie in it."""
+    return f"/tmp/pq-{mark[-8:]}"  # noqa: S108 - made for us alone (0700), or the start fails
 
 
 def start_command(node: Node, address: str, mark: str) -> list[str]:
     """Return the command that makes a node part of a cluster and stays until the node leaves it.
+
+    Ray opens its own directory to everybody, so it lies in one that is ours alone.
 
     Parameters
     ----------
@@ -126,12 +145,13 @@ def start_command(node: Node, address: str, mark: str) -> list[str]:
         Name of a resource by which the node is told from others.
     """
     least, most = _STORE_BYTES
-    directory = f"/tmp/pq-{mark[-8:]}"  # noqa: S108 - short, as sockets lie in it; Ray makes it
+    directory = _directory(mark)
     return [
+        *("sh", "-c", 'mkdir -m 700 -- "$0" && exec "$@"', directory),
         *(sys.executable, "-m", "ray.scripts.scripts", "start", "--block", f"--address={address}"),
         *(f"--node-ip-address={node.address}", f"--num-cpus={node.cores}", f"--num-gpus={len(node.gpus)}"),
         *("--resources", json.dumps({mark: 1}), f"--object-store-memory={min(most, max(least, node.memory // 10))}"),
-        *(f"--temp-dir={directory}", "--disable-usage-stats", "--log-color=false"),
+        *(f"--temp-dir={directory}/r", "--disable-usage-stats", "--log-color=false"),
         *("--min-worker-port=0", "--max-worker-port=0"),
     ]
 

@@ -30,10 +30,16 @@ pytestmark = pytest.mark.timeout(240)
 Describe = Callable[..., PilotDescription]
 
 
+def ray_directories() -> set[Path]:
+    """Return what Ray has on its nodes, which all are this machine."""
+    return {path for path in Path("/tmp").glob("pq-*") if len(path.name) == len("pq-01234567")}  # noqa: S108 - looked at
+
+
 @pytest.mark.parametrize(
     ("engine", "nodes"), [("processes", 1), ("processes", 4), ("dask", 1), ("dask", 2), ("dask", 4), ("ray", 2)]
 )
 def test_every_node_takes_tasks(manager: PilotManager, describe: Describe, engine: str, nodes: int) -> None:
+    before = ray_directories()
     pilot = manager.submit_pilot(describe("p", engine=engine, nodes=nodes)).wait(START_S)
     assert pilot.view.workers == pilot.view.cores == 2 * nodes
     assert {"submit", "queue", "nodes"} == set(pilot.launcher_s)
@@ -43,6 +49,8 @@ def test_every_node_takes_tasks(manager: PilotManager, describe: Describe, engin
     traced = {task.trace().host for task in done}
     assert traced == {task.result() for task in done}  # the runtime knows where its tasks ran
     assert [task.result(60) for task in manager.submit_tasks(abs, range(-500, 0))] == list(range(500, 0, -1))
+    pilot.release()
+    assert ray_directories() <= before
 
 
 def test_tasks_of_two_cores_share_no_node(manager: PilotManager, describe: Describe) -> None:
