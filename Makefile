@@ -27,7 +27,7 @@ OFFLINE := --offline --no-index --find-links $(abspath $(WHEELHOUSE))
 endif
 UV := $(BIN)/uv pip install --quiet --python $(BIN)/python $(OFFLINE)
 
-.PHONY: help setup demo test test-faults soak lint format bench lock wheelhouse clean distclean
+.PHONY: help setup demo test test-slurm test-faults soak lint format bench lock wheelhouse clean distclean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -61,8 +61,11 @@ demo: setup ## run the quickstart campaign, print its table, draw its figure (un
 FAULTS := tests/faults tests/pilot_quantum/test_faults.py tests/pilot_quantum/test_driver_ends.py \
   tests/pilot_quantum/test_two_users.py
 
-test: setup ## all tests but fault injection
-	@$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup --durations 15 $(FAULTS:%=--ignore=%)
+test: setup ## all tests but fault injection and Slurm
+	@$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup --durations 15 $(FAULTS:%=--ignore=%) --ignore=tests/slurm
+
+test-slurm: setup ## pilots and campaigns on a real Slurm, brought up here (Debian, as root; some minutes)
+	@QHPC_TEST_SLURM=1 $(BIN)/python -m pytest --durations 10 tests/slurm
 
 test-faults: setup ## kill workers, drivers and clusters at random (slow; wants a quiet machine)
 	@$(BIN)/python -m pytest --durations 15 $(FAULTS)

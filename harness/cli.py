@@ -8,7 +8,21 @@ from typing import Annotated, Final
 
 import typer
 
-from .commands import compare, describe, doctor, init, listing, new_app, peers, plan, report, run, status
+from .commands import (
+    compare,
+    describe,
+    doctor,
+    init,
+    listing,
+    new_app,
+    peers,
+    plan,
+    report,
+    run,
+    shards,
+    status,
+    submit,
+)
 from .errors import EXIT_CODES, Exit, UserError, one_line
 
 _UsageError: Final[type[Exception]] = typer.BadParameter.__mro__[1]
@@ -50,7 +64,12 @@ _COMMANDS: Final[dict[str, Callable[..., int]]] = {
     "describe": describe.describe,
     "plan": plan.plan,
     "run": run.run,
+    "submit": submit.submit,
     "status": status.status,
+    "resume": submit.resume,
+    "cancel": shards.cancel,
+    "collect": shards.collect,
+    "logs": shards.logs,
     "report": report.report,
     "compare": compare.compare,
     "peers": peers.peers,
@@ -58,6 +77,7 @@ _COMMANDS: Final[dict[str, Callable[..., int]]] = {
 }
 for _name, _command in _COMMANDS.items():
     app.command(_name)(_command)
+app.command("shard", hidden=True)(shards.shard)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Final
 from pydantic import ValidationError
 
 from miniapps import Measurement, Metric, Unsupported, Verdict
-from pilot_quantum import TaskTrace, UnsatisfiableRequest, summarize
+from pilot_quantum import PilotFailed, TaskTrace, UnsatisfiableRequest, summarize
 
 from .environment import load
 from .errors import one_line
@@ -99,6 +99,8 @@ def measure(planned: PlannedCase, repeat: int, session: PoolSession, origin: Ori
     attempt = _Attempt()
     _guarded(lambda: _run_and_check(planned.case, session, attempt), attempt, origin)
     common["elapsed_s"] = attempt.elapsed_s()
+    if startup := session.startup():
+        common["environment"]["pilot_startup_s"] = startup
     try:
         return Record(**common, **_outcome(attempt)), isinstance(attempt.error, KeyboardInterrupt)
     except (ValidationError, ValueError, TypeError) as error:  # a metric that is no number, an unknown verdict
@@ -161,6 +163,10 @@ def _run(case: Case, session: PoolSession, attempt: _Attempt) -> Measurement:
     try:
         with runtime:
             return case.app.run(case.params, runtime)
+    except UnsatisfiableRequest as error:
+        if session.whole:
+            raise
+        raise PilotFailed(f"a pilot ended under it: {error}") from error  # it could run until then
     finally:
         attempt.stages_s, attempt.traces = runtime.stages_s, runtime.traces()
 

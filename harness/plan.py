@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from pilot_quantum.launchers import Allocation
 
     from .expressions import Condition
+    from .machines import Machine
     from .record import PredictionRecord, Record
     from .spec import Campaign
 
@@ -153,9 +154,14 @@ class Selection:
 
 
 def make_plan(
-    campaign: Campaign, records: Iterable[Record], *, select: Selection | None = None, predict: Predict | None = None
+    campaign: Campaign,
+    records: Iterable[Record],
+    *,
+    select: Selection | None = None,
+    predict: Predict | None = None,
+    machine: Machine | None = None,
 ) -> Plan:
-    """Expand a campaign, subtract what is recorded ok, and weigh the rest against the machine.
+    """Expand a campaign, subtract what is recorded ok, and weigh the rest against a machine: None means this one.
 
     Raises
     ------
@@ -165,7 +171,8 @@ def make_plan(
     expansion = _selected(expand(campaign), select or Selection())
     done = settled(record for record in records if record.kind == "measured")
     latest = {key: record.status for (key, _), record in done.items()}
-    room = {pool.label: _room(pool) for pool in {case.pool.label: case.pool for case in expansion.cases}.values()}
+    found = {case.pool.label: case.pool for case in expansion.cases}.values()
+    room = {pool.label: _room(pool) if machine is None else _room_on(machine, pool) for pool in found}
     cases = []
     for case in expansion.cases:
         features = _features(case)
@@ -277,6 +284,20 @@ def _room(pool: Pool) -> list[Host]:
             else:
                 asked[node.host] += node.memory
     return [Host(name, tuple(counts), max(asked[name], found[name])) for name, counts in cores.items()]
+
+
+def _room_on(machine: Machine, pool: Pool) -> list[Host]:
+    """Return what the nodes of another machine give to a pool, a host for each node; its engines are not looked at."""
+    pilots = [machine.sized(pilot) for pilot in pool.pilots]
+    return [
+        Host(
+            f"a node of {machine.name}",
+            (pilot.cores_per_node or 1,),
+            pilot.memory_per_node or machine.memory() or 2**62,
+        )
+        for pilot in pilots
+        for _ in range(pilot.nodes)
+    ]
 
 
 def misfit(features: Features, hosts: list[Host]) -> str | None:

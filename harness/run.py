@@ -17,7 +17,7 @@ from . import environment
 from .interruption import Interruption
 from .measure import Origin, measure, unsupported, warm_up
 from .plan import Plan, Step, steps
-from .session import PoolSession
+from .session import Place, PoolSession
 from .store import DamagedLine, RecordWriter, run_lock, set_aside
 
 if TYPE_CHECKING:
@@ -83,11 +83,12 @@ def held_results(directory: Path, campaign: CampaignFile) -> Iterator[list[Damag
         If the directory cannot be made, or another run holds it.
     """
     with run_lock(directory):
-        _freeze(directory / FROZEN, campaign.text)
+        freeze(directory / FROZEN, campaign.text)
         yield set_aside(directory)
 
 
-def _freeze(frozen: Path, text: str) -> None:
+def freeze(frozen: Path, text: str) -> None:
+    """Make ``text`` the campaign of a results directory; a different one that was there is kept beside it."""
     if frozen.exists():
         if frozen.read_text("utf-8") == text:
             return
@@ -115,9 +116,20 @@ class Runner:
         Who watches.
     budget_s
         No repeat is started after this many seconds; None means no budget.
+    place
+        See `PoolSession`.
     """
 
-    def __init__(self, plan: Plan, directory: Path, *, observer: Observer, budget_s: float | None = None) -> None:
+    def __init__(
+        self,
+        plan: Plan,
+        directory: Path,
+        *,
+        observer: Observer,
+        budget_s: float | None = None,
+        place: Place | None = None,
+    ) -> None:
+        self._place = place
         self._plan = plan
         self._directory = directory
         self._observer = observer
@@ -154,7 +166,7 @@ class Runner:
         if not todo:
             return True
         self._observer.opening(pool)
-        with PoolSession(pool) as session:
+        with PoolSession(pool, place=self._place) as session:
             return all(self._step(step, session, writer, origin) for step in todo)
 
     def _step(self, step: Step, session: PoolSession, writer: RecordWriter, origin: Origin) -> bool:

@@ -9,11 +9,17 @@ from typing import TYPE_CHECKING, Final, Self, final
 from pilot_quantum import PilotFailed, PilotManager, PilotState
 
 if TYPE_CHECKING:
-    from pilot_quantum import Pilot
+    from pilot_quantum import Pilot, PilotDescription
 
     from .cases import Pool
 
 _LOCAL_START_LIMIT_S: Final = 600.0
+
+Place = Callable[["PilotDescription"], "PilotDescription"]
+
+
+def _as_it_is(pilot: PilotDescription) -> PilotDescription:
+    return pilot
 
 
 @final
@@ -28,11 +34,19 @@ class PoolSession:
         How often lost pilots, or pilots that did not start, are opened anew before the pool is given up.
     make_manager
         Makes the manager; tests put their own here.
+    place
+        Says how a pilot is asked for where the run takes place; None means as the campaign says.
     """
 
     def __init__(
-        self, pool: Pool, *, reopen_limit: int = 2, make_manager: Callable[[], PilotManager] = PilotManager
+        self,
+        pool: Pool,
+        *,
+        reopen_limit: int = 2,
+        make_manager: Callable[[], PilotManager] = PilotManager,
+        place: Place | None = None,
     ) -> None:
+        self._place = place or _as_it_is
         self._pool = pool
         self._attempts_left = 1 + reopen_limit
         self._make_manager = make_manager
@@ -52,6 +66,19 @@ class PoolSession:
     def pilot_names(self) -> list[str]:
         """Names of the pilots of the pool."""
         return [pilot.name for pilot in self._pool.pilots]
+
+    @property
+    def whole(self) -> bool:
+        """Whether every pilot of the pool still takes tasks."""
+        return all(pilot.state is PilotState.RUNNING for pilot in self._pilots)
+
+    def startup(self) -> dict[str, dict[str, float]]:
+        """Return the seconds of each phase of the start of pilots that were not simply here, by name."""
+        far = [pilot for pilot in self._pilots if pilot.description.launcher != "local"]
+        return {
+            pilot.name: {**pilot.startup_s, **{f"launcher.{k}": v for k, v in pilot.launcher_s.items()}}
+            for pilot in far
+        }
 
     def manager(self) -> PilotManager:
         """Return a manager whose pilots all take tasks, with every worker up.
@@ -79,7 +106,7 @@ class PoolSession:
         self._manager = self._make_manager()
         try:
             for pilot in self._pool.pilots:
-                self._pilots.append(self._manager.submit_pilot(replace(pilot, pool=None)))
+                self._pilots.append(self._manager.submit_pilot(replace(self._place(pilot), pool=None)))
             self._wait()
         except PilotFailed as error:
             self._last_failure = str(error)

@@ -14,6 +14,7 @@ holds a lock on its file as long as it lives, so that an unfinished line of a li
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import socket
@@ -216,11 +217,12 @@ def _sync_directory(directory: Path) -> None:
         os.close(handle)
 
 
-def _lock(handle: int) -> bool:
+def _lock(handle: int, *, shared: bool = False, unsupported: bool = False) -> bool:
+    """Lock a file if nobody else holds it; return ``unsupported`` where the file system has no locks, as some NFS."""
     try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        return False
+        fcntl.flock(handle, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
+    except OSError as error:
+        return unsupported and error.errno not in (errno.EWOULDBLOCK, errno.EACCES)
     return True
 
 
@@ -294,26 +296,36 @@ class RecordWriter:
     def _open(self) -> int:
         if self._handle is None:
             self._directory.mkdir(parents=True, exist_ok=True)
-            self.file = _new_name(self._directory)
-            self._handle = os.open(self.file, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL, 0o644)
+            self.file, self._handle = _new_file(self._directory)
             _lock(self._handle)
             _sync_directory(self._directory)
         return self._handle
 
 
-def _new_name(directory: Path) -> Path:
+def _new_file(directory: Path) -> tuple[Path, int]:
+    """Create a file that nobody else writes to, on whatever host: the file system refuses a name that is taken."""
     start = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
     stem = f"{socket.gethostname().split('.')[0]}-{os.getpid()}-{start}"
-    candidates = (f"{stem}{suffix}.jsonl" for suffix in ("", *(f"-{n}" for n in range(1, 1000))))
-    return next(directory / name for name in candidates if not (directory / name).exists())
+    for suffix in ("", *(f"-{number}" for number in range(1, 1000))):
+        with suppress(FileExistsError):
+            path = directory / f"{stem}{suffix}.jsonl"
+            return path, os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL, 0o644)
+    raise FileExistsError(errno.EEXIST, "a thousand files of that name are there", str(directory / stem))
 
 
 # ---------------------------------------------------------------- one run at a time
 
 
 @contextmanager
-def run_lock(directory: Path | str) -> Iterator[None]:
+def run_lock(directory: Path | str, *, shared: bool = False) -> Iterator[None]:
     """Hold a campaign's directory for one run, made if need be; a killed run lets go by itself.
+
+    Parameters
+    ----------
+    directory
+        The campaign's results.
+    shared
+        Hold it together with others that do the same: shards, which run on nodes of their own.
 
     Raises
     ------
@@ -327,11 +339,12 @@ def run_lock(directory: Path | str) -> Iterator[None]:
     except OSError as error:
         raise StoreError(f"{directory}: cannot keep results there: {error.strerror}") from error
     try:
-        if not _lock(handle):
+        if not _lock(handle, shared=shared, unsupported=True):
             holder = os.read(handle, 200).decode(errors="replace").strip() or "unknown"
             raise StoreError(f"{directory} is in use by another run ({holder}); wait for it, or use another --results")
         os.ftruncate(handle, 0)
-        os.write(handle, f"pid {os.getpid()} on {socket.gethostname()}\n".encode())
+        what = "shards of a submission, among them " if shared else ""
+        os.write(handle, f"{what}pid {os.getpid()} on {socket.gethostname()}\n".encode())
         yield
     finally:
         os.close(handle)

@@ -6,6 +6,7 @@ import socket
 from typing import TYPE_CHECKING, Any
 
 from ._answers import Decoded
+from ._nodes import node_of
 from .worker import Ranks
 
 if TYPE_CHECKING:
@@ -59,12 +60,17 @@ class Gang:
 def ranks_on(workers: tuple[Worker, ...], timeout_s: float | None) -> list[Ranks]:
     """Return what each rank of a gang on these workers is told about itself."""
     hosts = [worker.host for worker in workers]
-    local = all(host == workers[0].pilot.driver_host for host in hosts)
-    address = "127.0.0.1" if local else hosts[0]
+    pilot = workers[0].pilot
+    first = pilot._allocation.nodes[node_of(pilot._allocation, workers[0].index)]
+    address = first.address or _address_of(hosts, pilot.driver_host)
     coordinator = f"{address}:{_free_port()}"
     return [
         Ranks(rank, len(workers), hosts[:rank].count(host), coordinator, timeout_s) for rank, host in enumerate(hosts)
     ]
+
+
+def _address_of(hosts: list[str | None], driver_host: str) -> str | None:
+    return "127.0.0.1" if all(host == driver_host for host in hosts) else hosts[0]
 
 
 def _free_port() -> int:

@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 
 from ._loop import EventLoop
 from ._message import Message
+from ._nodes import node_of
 from ._notices import Notices
 from .engines import WorkerSlot
 from .errors import PilotFailed, PilotQuantumError
 from .launchers import Allocation
+from .launchers.base import Losses
 from .pilot import Pilot, Worker
 from .states import PilotState
+
+_log = logging.getLogger(__name__)
 
 START_FAILURES = 3
 """A pilot fails when this many workers in a row died before they reported in."""
@@ -63,6 +69,11 @@ class Keeper:
         """Take a pilot in and start it."""
         self.pilots[pilot.name] = pilot
         self.version += 1
+        pilot._launcher.losses = Losses(
+            node=lambda index, reason: self._loop.post(self.node_lost, pilot, index, reason),
+            ending=lambda reason: self._loop.post(self._ending, pilot, reason),
+            all=lambda reason, normal: self._loop.post(self._resources_gone, pilot, reason, normal),
+        )
         threading.Thread(target=self._bring_up, args=(pilot,), name=f"start-{pilot.name}", daemon=True).start()
 
     def start_worker(self, worker: Worker) -> None:
@@ -92,7 +103,9 @@ class Keeper:
     def replace_lost(self, worker: Worker, reason: str) -> None:
         """Start a lost worker again, unless its pilot's workers keep dying before they report in."""
         pilot = worker.pilot
-        if pilot._failures >= START_FAILURES:
+        if pilot._allocation.nodes[node_of(pilot._allocation, worker.index)].lost:
+            worker.retired = True
+        elif pilot._failures >= START_FAILURES:
             self.end(pilot, PilotFailed(f"pilot {pilot.name!r}: its workers die before they report in: {reason}"))
         else:
             self.start_worker(worker)
@@ -106,7 +119,7 @@ class Keeper:
         worker.host, worker.pid = place
         pilot._failures = 0
         pilot._clock_phase("first_worker")
-        if all(worker.ready for worker in pilot._workers):
+        if all(worker.ready or worker.retired for worker in pilot._workers):
             pilot._clock_phase("workers")
         first = pilot.state is PilotState.STARTING
         pilot._enter(PilotState.RUNNING if first else pilot.state)
@@ -124,6 +137,39 @@ class Keeper:
                 self.version += 1
         else:
             self.end(pilot, None)
+
+    def node_lost(self, pilot: Pilot, index: int, reason: str) -> None:
+        """Go on without a node; end the pilot if it was the last one."""
+        if pilot.state.final or "engine" not in pilot.startup_s:
+            if not pilot.state.final:
+                self.end(pilot, PilotFailed(f"pilot {pilot.name!r}: {reason} while the pilot started"))
+            return
+        held = pilot._allocation
+        node = held.nodes[index]
+        nodes = (*held.nodes[:index], replace(node, lost=True), *held.nodes[index + 1 :])
+        pilot._allocation = replace(held, nodes=nodes)
+        pilot._free_cpus -= node.cores
+        pilot._free_gpus -= len(node.gpus)
+        pilot._free_memory -= node.memory
+        self.version += 1
+        if not pilot._allocation.living:
+            self.end(pilot, PilotFailed(f"pilot {pilot.name!r}: {reason}; it was the last one"))
+            return
+        _log.warning("pilot %r: %s; it goes on with %d node(s)", pilot.name, reason, len(pilot._allocation.living))
+        self._notices.tell("node_lost", pilot=pilot.name, node=node.host, reason=reason)
+        for worker in pilot._workers:
+            if node_of(pilot._allocation, worker.index) == index:
+                self._lost(pilot, worker.index, worker.generation, reason)
+
+    def _ending(self, pilot: Pilot, reason: str) -> None:
+        if pilot._takes_new:
+            _log.warning("pilot %r takes nothing new: %s", pilot.name, reason)
+            self.drain(pilot)
+
+    def _resources_gone(self, pilot: Pilot, reason: str, normal: bool) -> None:
+        if not pilot.state.final:
+            _log.warning("pilot %r has ended: %s", pilot.name, reason)
+            self.end(pilot, None if normal else PilotFailed(f"pilot {pilot.name!r}: {reason}"))
 
     def resize(self, pilot: Pilot, allocation: Allocation) -> None:
         """Grow or shrink a pilot; workers that are too many finish what they have."""
@@ -196,10 +242,11 @@ class Keeper:
     def _engine_up(self, pilot: Pilot, allocation: Allocation) -> None:
         if pilot.state.final:
             return
-        pilot._allocation = allocation
-        if pilot.description.walltime_s is not None:
-            pilot._ends_s = time.monotonic() + pilot.description.walltime_s
-            self._loop.after(pilot.description.walltime_s, self.end, pilot, None)
+        _take_up(pilot, allocation)
+        limits_s = [limit for limit in (pilot.description.walltime_s, allocation.ends_in_s) if limit is not None]
+        if limits_s:
+            pilot._ends_s = time.monotonic() + min(limits_s)
+            self._loop.after(min(limits_s), self.end, pilot, None)
         for worker in pilot._workers:
             if not worker.started:
                 self.start_worker(worker)
@@ -212,10 +259,18 @@ class Keeper:
 
 def _slot(worker: Worker) -> WorkerSlot:
     """Return the place of a worker: workers fill nodes in order and share the GPUs of a node in turn."""
-    place = worker.index
-    for node in worker.pilot._allocation.nodes:
-        if place < node.cores:
-            gpus = (node.gpus[place % len(node.gpus)],) if node.gpus else ()
-            return WorkerSlot(worker.index, worker.generation, node, gpus, worker.pilot.name)
-        place -= node.cores
-    raise PilotQuantumError(f"worker {worker.index} has no place in {worker.pilot._allocation}")
+    held = worker.pilot._allocation
+    nodes, number = held.nodes, node_of(held, worker.index)
+    node = nodes[number]
+    place = worker.index - sum(before.cores for before in nodes[:number])
+    gpus = (node.gpus[place % len(node.gpus)],) if node.gpus else ()
+    return WorkerSlot(worker.index, worker.generation, node, gpus, worker.pilot.name)
+
+
+def _take_up(pilot: Pilot, allocation: Allocation) -> None:
+    """Replace what was expected of a pilot by what it holds."""
+    before = pilot._allocation
+    pilot._allocation = allocation
+    pilot._free_cpus += allocation.cores - before.cores
+    pilot._free_gpus += allocation.gpus - before.gpus
+    pilot._free_memory += allocation.memory - before.memory

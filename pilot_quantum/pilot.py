@@ -11,9 +11,11 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 from . import engines, launchers
+from ._nodes import needs_of, on_roomy_nodes
 from .descriptions import PilotDescription, Resources
 from .errors import PilotFailed
 from .launchers.base import Allocation
@@ -111,6 +113,8 @@ class Pilot:
         What was asked for.
     startup_s
         Seconds of each phase of the start so far: ``launcher``, ``engine``, ``first_worker``, ``workers``.
+    launcher_s
+        Seconds of each part of the phase ``launcher``, as far as the launcher knows parts.
     driver_host
         Host of the manager.
     """
@@ -122,7 +126,8 @@ class Pilot:
         self.description = description
         self.driver_host = socket.gethostname()
         self.startup_s: dict[str, float] = {}
-        self._launcher = launchers.load(description.launcher)(description)
+        self._launcher = launchers.load(description.launcher)(replace(description, name=name))
+        self.launcher_s = self._launcher.phases_s
         self._events = events(self)
         self._engine = engines.load(description.engine)(description, self._events)
         self._allocation = self._launcher.expected()
@@ -213,7 +218,7 @@ class Pilot:
     # The scheduler's side.
 
     def _all_ready(self) -> bool:
-        return self._state is PilotState.RUNNING and all(worker.ready for worker in self._workers)
+        return self._state is PilotState.RUNNING and all(w.ready or w.retired for w in self._workers)
 
     def _enter(self, state: PilotState, error: PilotFailed | None = None) -> None:
         with self._changed:
@@ -272,7 +277,7 @@ class Pilot:
     def _cannot(self, resources: Resources) -> str | None:
         """Return why this pilot can never run a task with these needs; None if it can."""
         held = self._allocation
-        largest = max(node.cores for node in held.nodes)
+        largest = max((node.cores for node in held.living), default=0)
         times = max(1, resources.ranks)
         needs = [
             (resources.cpus, largest, "core(s) on a node"),
@@ -295,6 +300,8 @@ class Pilot:
         if resources.ranks:
             return self._place_for_gang(resources)
         fits = self._fits(resources)
+        if len(self._allocation.nodes) > 1 and needs_of(resources) != (1, 0, 0):
+            return on_roomy_nodes(self, resources, 1) if fits else ()
         early: Worker | None = None
         for worker in self._workers:
             if not worker.ready or worker.retired:
@@ -309,8 +316,7 @@ class Pilot:
     def _place_for_gang(self, resources: Resources) -> tuple[Worker, ...]:
         if not self._fits(resources, resources.ranks):
             return ()
-        idle = tuple(worker for worker in self._workers if worker.ready and not worker.retired and not worker.inflight)
-        return idle[: resources.ranks] if len(idle) >= resources.ranks else ()
+        return on_roomy_nodes(self, resources, resources.ranks)
 
     def _has_open_worker(self, now: float) -> bool:
         """Return whether some worker is idle, or works on something short enough to be sent more."""

@@ -15,6 +15,7 @@ import typer
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from harness.machines import Machine
     from harness.spec import CampaignFile
 
 Json = Annotated[bool, typer.Option("--json", help="Print strict JSON to stdout, and nothing else there.")]
@@ -25,6 +26,14 @@ Only = Annotated[
 ]
 Repeats = Annotated[
     int | None, typer.Option("--repeats", min=1, help="Repeats of every case, instead of the campaign's.")
+]
+
+MachineName = Annotated[
+    str | None, typer.Option("--machine", "-m", help="Run pilots as jobs of this machine: a name, or a TOML file.")
+]
+MachineOptions = Annotated[
+    list[str] | None,
+    typer.Option("--option", "-o", metavar="KEY=VALUE", help="Option of the machine: account=m0000, qos=debug, …"),
 ]
 
 DEFAULT_RESULTS: Final = Path("results")
@@ -151,6 +160,24 @@ def load_campaign(spec: str) -> CampaignFile:
             if str(directory) not in sys.path:
                 sys.path.insert(0, str(directory))
     return file
+
+
+def load_machine(name: str | None, options: list[str] | None) -> Machine | None:
+    """Read a machine; None if none is named.
+
+    Raises
+    ------
+    harness.errors.CampaignError
+        One line for a person.
+    """
+    from harness.errors import CampaignError
+    from harness.machines import load
+
+    if name is None:
+        if options:
+            raise CampaignError("--option belongs to a machine: add --machine NAME")
+        return None
+    return load(name, options or ())
 
 
 @contextmanager

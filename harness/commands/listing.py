@@ -9,7 +9,7 @@ from ._common import Json, emit, note, table
 
 
 def listing(as_json: Json = False) -> int:
-    """List mini-apps, engines, launchers and shipped campaigns."""
+    """List mini-apps, engines, launchers, shipped campaigns and machines."""
     from pilot_quantum import engines, launchers
 
     found = {
@@ -17,6 +17,7 @@ def listing(as_json: Json = False) -> int:
         "engines": [{"name": name} for name in engines.names()],
         "launchers": [{"name": name} for name in launchers.names()],
         "campaigns": _campaigns(),
+        "machines": _machines(),
     }
     if as_json:
         emit(found)
@@ -25,6 +26,7 @@ def listing(as_json: Json = False) -> int:
     pairs = zip_longest(*([one["name"] for one in found[kind]] for kind in ("engines", "launchers")), fillvalue="")
     table(["engine", "launcher"], list(pairs))
     table(["campaign", "cases", ""], [[c["name"], str(c["cases"]), c["description"]] for c in found["campaigns"]])
+    table(["machine", ""], [[m["name"], m["description"]] for m in found["machines"]])
     note("more: qhpc describe NAME; what is installed: qhpc doctor")
     return 0
 
@@ -41,6 +43,12 @@ def _apps() -> list[dict[str, Any]]:
         else:
             found.append({"name": name, "version": app.version, "motif": app.card.motif, "summary": app.summary})
     return found
+
+
+def _machines() -> list[dict[str, Any]]:
+    from harness import machines
+
+    return [{"name": name, "description": machines.load(name).description} for name in machines.shipped()]
 
 
 def _campaigns() -> list[dict[str, Any]]:

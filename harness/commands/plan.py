@@ -23,6 +23,7 @@ from ._common import (
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from harness.machines import Machine
     from harness.plan import Plan, PlannedCase, Predict
     from harness.record import Record
     from harness.spec import CampaignFile
@@ -55,7 +56,9 @@ def tell(made: Plan, *, as_json: bool) -> None:
         show(made)
 
 
-def make(file: CampaignFile, directory: Path, *, only: str | None, repeats: int | None) -> Plan:
+def make(
+    file: CampaignFile, directory: Path, *, only: str | None, repeats: int | None, machine: Machine | None = None
+) -> Plan:
     """Return the plan of a campaign, minus what is recorded in its results directory."""
     from harness.expressions import parse
     from harness.plan import Selection, make_plan
@@ -63,7 +66,7 @@ def make(file: CampaignFile, directory: Path, *, only: str | None, repeats: int 
     records = recorded(directory)
     select = Selection(None if only is None else parse(only), repeats)
     with naming(file):
-        return make_plan(file.campaign, records, select=select, predict=_predictor(records))
+        return make_plan(file.campaign, records, select=select, predict=_predictor(records), machine=machine)
 
 
 def recorded(directory: Path) -> list[Record]:

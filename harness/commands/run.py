@@ -11,6 +11,8 @@ from . import plan as planning
 from ._common import (
     DEFAULT_RESULTS,
     Json,
+    MachineName,
+    MachineOptions,
     Only,
     Repeats,
     Results,
@@ -18,6 +20,7 @@ from ._common import (
     emit,
     err,
     load_campaign,
+    load_machine,
     naming,
     note,
     out,
@@ -26,6 +29,7 @@ from ._common import (
 from .status import show_states
 
 if TYPE_CHECKING:
+    from harness.machines import Machine
     from harness.plan import Plan
     from harness.run import RunResult
     from harness.spec import CampaignFile
@@ -35,6 +39,7 @@ if TYPE_CHECKING:
 
 def run(
     spec: Spec,
+    *,
     results: Results = DEFAULT_RESULTS,
     only: Only = None,
     repeats: Repeats = None,
@@ -45,6 +50,8 @@ def run(
         bool, typer.Option("--skip-unfit", help="Record cases that cannot fit as unsupported, and run the others.")
     ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the plan; start and write nothing.")] = False,
+    machine: MachineName = None,
+    option: MachineOptions = None,
     as_json: Json = False,
 ) -> int:
     """Run what is missing of a campaign.
@@ -53,39 +60,61 @@ def run(
     interrupted or killed, and tries again what went wrong. The exit code tells the state of the whole campaign.
     """
     file = load_campaign(spec)
+    where = load_machine(machine, option)
     directory = results / file.campaign.name
     with stdout_for_json(as_json):
-        plan = planning.make(file, directory, only=only, repeats=repeats)
+        plan = planning.make(file, directory, only=only, repeats=repeats, machine=where)
         if not skip_unfit:
             with naming(file):
                 planning.refuse_misfits(plan)
     if dry_run:
         planning.tell(plan, as_json=as_json)
+        show_scripts(plan, where, quiet=as_json)
         return 0
     with stdout_for_json(as_json):
-        result, damaged = _run(file, plan, directory, quiet=as_json, budget_s=budget_s)
+        result, damaged = _run(file, plan, directory, quiet=as_json, budget_s=budget_s, machine=where)
     return _tell(plan, directory, result, damaged=damaged, as_json=as_json)
 
 
 def _run(
-    file: CampaignFile, plan: Plan, directory: Path, *, quiet: bool, budget_s: float | None
+    file: CampaignFile,
+    plan: Plan,
+    directory: Path,
+    *,
+    quiet: bool,
+    budget_s: float | None,
+    machine: Machine | None,
 ) -> tuple[RunResult, list[DamagedLine]]:
     from harness.progress import Bar, Quiet
     from harness.run import Runner, held_results
 
+    place = None if machine is None else machine.place
     with held_results(directory, file) as damaged:
         for line in damaged:
             note(f"set aside: {line.file}:{line.line_number}: {line.reason}; kept in {line.file.name}.damaged")
         if quiet:
-            return Runner(plan, directory, observer=Quiet(), budget_s=budget_s).run(), damaged
+            return Runner(plan, directory, observer=Quiet(), budget_s=budget_s, place=place).run(), damaged
         with Bar(plan, err()) as bar:
-            return Runner(plan, directory, observer=bar, budget_s=budget_s).run(), damaged
+            return Runner(plan, directory, observer=bar, budget_s=budget_s, place=place).run(), damaged
+
+
+def show_scripts(plan: Plan, machine: Machine | None, *, quiet: bool) -> None:
+    """Print the batch scripts of the pilots that would be jobs."""
+    from pilot_quantum.launchers.slurm import SlurmLauncher
+
+    for pool in [] if quiet else plan.pools:
+        for pilot in pool.pilots:
+            placed = pilot if machine is None else machine.place(pilot)
+            if placed.launcher == "slurm":
+                out().print(f"# pilot {pilot.name}", markup=False)
+                out().print(SlurmLauncher(placed).script(), markup=False, soft_wrap=True)
 
 
 def _tell(plan: Plan, directory: Path, result: RunResult, *, damaged: list[DamagedLine], as_json: bool) -> int:
     from harness.errors import Exit
     from harness.state import case_states, exit_code
     from harness.store import read_records
+    from pilot_quantum.launchers.slurm_watch import watcher
 
     states = case_states((planned.case for planned in plan.cases), read_records(directory).records)
     code = int(exit_code(states)) if result.interrupted is None else 128 + result.interrupted
@@ -95,11 +124,14 @@ def _tell(plan: Plan, directory: Path, result: RunResult, *, damaged: list[Damag
         show_states(plan.campaign, states)
         out().print(f"records: {directory / 'records'}", markup=False, soft_wrap=True)
         _last_words(directory, result, incomplete=code != Exit.OK)
+        if watcher.queries:
+            note(f"Slurm was asked {watcher.queries} time(s)")
     return code
 
 
 def _as_dict(plan: Plan, directory: Path, result: RunResult, states: list[CaseState]) -> dict[str, Any]:
     from harness.state import counts
+    from pilot_quantum.launchers.slurm_watch import watcher
 
     return {
         "campaign": plan.campaign,
@@ -108,6 +140,7 @@ def _as_dict(plan: Plan, directory: Path, result: RunResult, states: list[CaseSt
         "recorded": len(result.records),
         "interrupted": None if result.interrupted is None else result.interrupted.name,
         "budget_spent": result.budget_spent,
+        "scheduler_queries": watcher.queries,
         "counts": counts(states),
         "cases": [state.as_dict() for state in states],
         "remarks": plan.remarks,

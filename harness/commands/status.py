@@ -9,7 +9,12 @@ import typer
 
 from ._common import DEFAULT_RESULTS, Json, Results, emit, load_campaign, note, numeric, table
 
+_MOST_SHARDS = 20
+
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from harness.jobs import Answer
     from harness.record import Record
     from harness.state import CaseState
     from harness.store import DamagedLine
@@ -28,14 +33,44 @@ def status(
     for directory, campaign in _directories(target, results):
         stored = read_records(directory)
         found.append((directory, _states(campaign, stored.records), stored.damaged))
+    answer = jobs_of([directory for directory, _ in _directories(target, results)])
     if as_json:
-        emit({"campaigns": [_as_dict(*one) | {"counts": counts(one[1])} for one in found]})
+        shown = [_as_dict(*one) | {"counts": counts(one[1])} for one in found]
+        jobs = None if answer is None else [shard.as_dict() for shard in answer.shards]
+        emit({"campaigns": shown, "jobs": jobs, "queries": 0 if answer is None else answer.queries})
         return 0
     for directory, states, damaged in found:
         show_states(directory.name, states)
+        show_jobs(answer, directory)
         for line in damaged:
             note(f"not a record: {line.file}:{line.line_number}: {line.reason}")
     return 0
+
+
+def jobs_of(directories: Sequence[Path]) -> Answer | None:
+    """Return what has become of submitted shards, with one question to Slurm; None if nothing was submitted."""
+    if not any((directory / "submissions").is_dir() for directory in directories):
+        return None
+    from harness.jobs import look
+    from harness.submission import read_all
+
+    return look([submission for directory in directories for submission in read_all(directory)])
+
+
+def show_jobs(answer: Answer | None, directory: Path) -> None:
+    """Print one row a shard of the newest submissions, or a count where there are many."""
+    shards = [] if answer is None else [s for s in answer.shards if s.submission.directory.parent.parent == directory]
+    if answer is None or not shards:
+        return
+    from harness.jobs import counted
+
+    shown = [shard for shard in shards if shard.living or shard.code != 0][-_MOST_SHARDS:]
+    rows = [[s.submission.directory.name, s.pool.pool, str(s.number), s.sentence()] for s in shown]
+    if rows:
+        table(["submission", "pilots", "shard", ""], rows)
+    note(f"{len(shards)} shard(s): {counted(shards)} (Slurm was asked {answer.queries} time(s))")
+    if answer.trouble:
+        note(f"Slurm does not answer: {answer.trouble}")
 
 
 def _directories(target: str, results: Path) -> list[tuple[Path, str | None]]:

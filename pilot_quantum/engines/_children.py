@@ -55,9 +55,14 @@ class Reaper:
 
 def child_environment(slot: WorkerSlot) -> dict[str, str]:
     """Return the environment of a worker's process: ours, its own GPUs and threads, and a path on which to find us."""
+    return {**os.environ, **added_environment(slot)}
+
+
+def added_environment(slot: WorkerSlot) -> dict[str, str]:
+    """Return what a worker's environment has besides that of its node."""
     package_root = str(Path(__file__).resolve().parents[2])
     paths = [package_root, *filter(None, [os.environ.get("PYTHONPATH")])]
-    return {**os.environ, **worker_environment(slot), "PYTHONPATH": os.pathsep.join(paths)}
+    return {**worker_environment(slot), "PYTHONPATH": os.pathsep.join(paths)}
 
 
 def kill_group(group: int, how: signal.Signals = signal.SIGKILL) -> None:
@@ -66,8 +71,10 @@ def kill_group(group: int, how: signal.Signals = signal.SIGKILL) -> None:
         os.killpg(group, how)
 
 
-def describe_end(code: int) -> str:
-    """Return how a process with this return code ended, as a clause for a person."""
+def describe_end(code: int | None) -> str:
+    """Return how a process with this return code ended, as a clause for a person; None: with its node."""
+    if code is None:
+        return "was lost with its node"
     if code >= 0:
         return f"exited with code {code}"
     with contextlib.suppress(ValueError):  # real-time signals have no name

@@ -51,7 +51,9 @@ class Start(NamedTuple):
     host
         Address to listen on.
     directory
-        Where Dask may put files.
+        Where Dask may put files; empty means where its own settings say.
+    node
+        Name of the node; empty means the host's.
     """
 
     scheduler: str
@@ -61,6 +63,7 @@ class Start(NamedTuple):
     generation: int
     host: str
     directory: str
+    node: str = ""
 
 
 def main() -> None:
@@ -137,7 +140,7 @@ class _Channel:
             name=start.name,
             security=start.security,
             host=start.host,
-            local_directory=start.directory,
+            local_directory=start.directory or None,
             memory_limit=0,  # the pilot's scheduler decides where tasks run, Dask must not pause a worker
             dashboard=False,
             dashboard_address=f"{start.host}:0",
@@ -145,7 +148,7 @@ class _Channel:
         async with worker:
             worker.http_server.stop()  # there is no switch for it; without routes it would serve nothing
             comm = await distributed.comm.connect(start.scheduler, **start.security.get_connection_args("worker"))
-            place = {"host": socket.gethostname(), "pid": os.getpid()}
+            place = {"host": start.node or socket.gethostname(), "pid": os.getpid()}
             seat = {"index": start.worker, "generation": start.generation}
             await comm.write({"op": CHANNEL, "reply": False, **seat, **place})
             writer = asyncio.create_task(self._write(comm))

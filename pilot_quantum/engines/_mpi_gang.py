@@ -8,20 +8,20 @@ import pickle
 import secrets
 import signal
 import socket
-import subprocess
 import sys
 import threading
 from collections import deque
 from collections.abc import Callable
-from multiprocessing import AuthenticationError
-from multiprocessing.connection import Connection, answer_challenge, deliver_challenge
+from multiprocessing.connection import Connection
 from typing import Any, NamedTuple
 
+from .._door import Door
+from ..launchers._nodes import LocalProcess
+from ..launchers.base import AbstractAgent, AbstractProcess
 from ._children import Reaper, describe_end, kill_group
 from ._mpi_rank import ADDRESS, GANG, KEY, STARTED
 from .base import EngineEvents, WorkerSlot, worker_environment
 
-_HOST = "127.0.0.1"
 GRACE_S = 5.0
 """Ranks that have answered have this long to end."""
 _NOTICE_S = 2.0
@@ -84,7 +84,9 @@ class Gang:
         self._over = False
         self._killed = False
         self._died: Caller | None = None
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: AbstractProcess | None = None
+        self._code: int | None = None
+        self._has_ended = threading.Event()
         self._groups: set[int] = set()
         self._started: set[int] = set()
         self._answered: set[int] = set()
@@ -92,29 +94,38 @@ class Gang:
         self._serving: list[threading.Thread] = []
         self._timers: list[threading.Timer] = []
 
-    def run(self, command: list[str], environment: dict[str, str], start_timeout_s: float) -> None:
-        """Run the launcher to its end; in a thread of its own."""
+    def run(
+        self, agent: AbstractAgent, command: list[str], environment: dict[str, str | None], start_timeout_s: float
+    ) -> None:
+        """Have an agent run the launcher to its end; in a thread of its own."""
         try:
-            process = self._launch(command, environment)
+            launched = self._launch(agent, command, environment)
         except OSError as error:
             self._lose(0, f"{command[0]} could not be started: {error}")
             self.gone.set()
             return
-        if process is not None:
+        if launched:
             self._after(start_timeout_s, self._check_started, start_timeout_s)
-            reader = threading.Thread(target=self._pass_on_output, args=(process,), daemon=True)
-            reader.start()
-            code = process.wait()
-            reader.join(1.0)
-            self._ended(code)
+            self._has_ended.wait()
+            self._ended(self._code)
         self.gone.set()
 
-    def serve(self, caller: Caller, connection: Connection[Any, Any]) -> None:
+    def invitation(self, door: Door) -> dict[str, str]:
+        """Expect the ranks at a door, and return what they find in their environment."""
+        door.expect(self.name, self.serve)
+        return {ADDRESS: door.address, KEY: door.key.hex(), GANG: self.name}
+
+    def serve(self, connection: Connection[Any, Any], said: Any) -> None:
         """Give a rank that has reported in its message, and pass its answer on; in a thread of its own."""
+        caller = Caller(*said)
         rank = caller.rank
-        if not 0 <= rank < len(self._members) or not self._watch(caller):
+        if not 0 <= rank < len(self._members):
             return
         slot, payload = self._members[rank]
+        here = slot.node.agent is None
+        if not self._watch(caller, here):
+            return
+        caller = caller if here else caller._replace(host=slot.node.host)
         try:
             connection.send_bytes(pickle.dumps((list(sys.path), worker_environment(slot), payload), 5))
             answer = connection.recv_bytes()
@@ -144,27 +155,27 @@ class Gang:
             self._over = True
         self._end_processes()
 
-    def _launch(self, command: list[str], environment: dict[str, str]) -> subprocess.Popen[bytes] | None:
+    def _launch(self, agent: AbstractAgent, command: list[str], environment: dict[str, str | None]) -> bool:
         with self._lock:
             if self._over:
-                return None
-            self._process = subprocess.Popen(
-                command,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                env=environment,
-                start_new_session=True,
+                return False
+            self._process = agent.start(
+                command, environment=environment, stdin=b"", ended=self._note_end, output=self._pass_on
             )
-            self._groups.add(self._process.pid)
-        self._reaper.watch(self._process.pid)
-        return self._process
+            if isinstance(self._process, LocalProcess):
+                self._groups.add(self._process.pid)
+                self._reaper.watch(self._process.pid)
+        return True
 
-    def _watch(self, caller: Caller) -> bool:
-        """Note a rank's thread and process group (not always the launcher's); return False if the gang is over."""
+    def _note_end(self, code: int | None) -> None:
+        self._code = code
+        self._has_ended.set()
+
+    def _watch(self, caller: Caller, here: bool) -> bool:
+        """Note a rank's thread and, here, its process group (not always the launcher's); False if all is over."""
         with self._lock:
             self._serving.append(threading.current_thread())
-            if not self._over and caller.host == socket.gethostname():
+            if not self._over and here and caller.host == socket.gethostname():
                 self._groups.add(caller.group)
                 self._reaper.watch(caller.group)
             return not self._over
@@ -175,14 +186,14 @@ class Gang:
             if self._process is None or self.gone.is_set():
                 return
             self._killed = True
-            for group in self._groups - {self._process.pid}:
+            for group in self._groups - {getattr(self._process, "pid", None)}:
                 kill_group(group)
-            kill_group(self._process.pid, signal.SIGTERM)
+            self._process.kill(signal.SIGTERM)
             self._after(_NOTICE_S, self._kill_launcher)
 
     def _kill_launcher(self) -> None:
         if self._process is not None and not self.gone.is_set():
-            kill_group(self._process.pid)
+            self._process.kill()
 
     def _after(self, seconds: float, action: Callable[..., None], *args: object) -> None:
         timer = threading.Timer(seconds, action, args)
@@ -190,14 +201,11 @@ class Gang:
         self._timers.append(timer)
         timer.start()
 
-    def _pass_on_output(self, process: subprocess.Popen[bytes]) -> None:
-        if process.stdout is not None:
-            with process.stdout as lines:
-                for line in lines:
-                    self._tail.append(line.decode(errors="replace").rstrip())
-                    if not self._killed:  # what a launcher says when it is ended is noise
-                        with contextlib.suppress(OSError):
-                            os.write(2, line)
+    def _pass_on(self, line: bytes) -> None:
+        self._tail.append(line.decode(errors="replace").rstrip())
+        if not self._killed:  # what a launcher says when it is ended is noise
+            with contextlib.suppress(OSError):
+                os.write(2, line)
 
     # Ends that are not answers.
 
@@ -214,7 +222,7 @@ class Gang:
             self._died = caller
         self._after(_NOTICE_S, self._end_processes)  # so long the launcher has to notice, and to say what it knows
 
-    def _ended(self, code: int) -> None:
+    def _ended(self, code: int | None) -> None:
         for thread in self._serving:
             thread.join(_NOTICE_S)  # it may still be reading what its rank said last
         for timer in self._timers:
@@ -237,56 +245,3 @@ class Gang:
         tail = "\n".join(self._tail)
         slot = self._members[rank][0]
         self._places.lost(slot.index, slot.generation, f"{reason}; it had printed:\n{tail}" if tail else reason)
-
-
-class Door:
-    """The port at which ranks report in: on the loopback interface, and only to those who know the key."""
-
-    def __init__(self) -> None:
-        self._key = secrets.token_bytes(32)
-        self._gangs: dict[str, Gang] = {}
-        self._socket = socket.create_server((_HOST, 0), backlog=1024)
-        threading.Thread(target=self._accept, name="pilot-mpi", daemon=True).start()
-
-    def expect(self, gang: Gang) -> None:
-        """Let the ranks of a gang in."""
-        for name in [name for name, other in self._gangs.items() if other.gone.is_set()]:
-            del self._gangs[name]
-        self._gangs[gang.name] = gang
-
-    @property
-    def address(self) -> str:
-        """``host:port`` of the door."""
-        host, port = self._socket.getsockname()
-        return f"{host}:{port}"
-
-    def invitation(self, gang: Gang) -> dict[str, str]:
-        """Return what the ranks of a gang find in their environment."""
-        return {ADDRESS: self.address, KEY: self._key.hex(), GANG: gang.name}
-
-    def close(self) -> None:
-        """Let nobody in any more."""
-        with contextlib.suppress(OSError):
-            self._socket.shutdown(socket.SHUT_RDWR)  # wakes the thread that accepts
-        self._socket.close()
-
-    def _accept(self) -> None:
-        while True:
-            try:
-                client, _ = self._socket.accept()
-            except OSError:
-                return
-            connection = Connection(client.detach())
-            threading.Thread(target=self._welcome, args=(connection,), name="pilot-rank", daemon=True).start()
-
-    def _welcome(self, connection: Connection[Any, Any]) -> None:
-        with connection:
-            try:
-                deliver_challenge(connection, self._key)
-                answer_challenge(connection, self._key)
-                name, *caller = pickle.loads(connection.recv_bytes())  # noqa: S301 - from one who knows the key
-            except (AuthenticationError, EOFError, OSError):
-                return
-            gang = self._gangs.get(name)
-            if gang is not None:
-                gang.serve(Caller(*caller), connection)

@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 
 _RANK_VARIABLES = ("PMI_RANK", "PMIX_RANK", "OMPI_COMM_WORLD_RANK", "SLURM_PROCID")
 _LAUNCHER_PREFIXES = ("PMI_", "PMIX_", "OMPI_COMM_WORLD_", "HYDI_", "HYDRA_", "MPI_LOCAL")
+JOB_SHAPE = ("SLURM_NTASKS_PER_NODE", "SLURM_NTASKS", "SLURM_NPROCS", "SLURM_CPUS_PER_TASK", "SLURM_DISTRIBUTION")
+"""Variables by which a job tells its steps how many tasks they have by default."""
 
 
 def mpiexec_command(launcher: Sequence[str], ranks: int, program: Sequence[str]) -> list[str]:
@@ -23,12 +25,11 @@ def mpiexec_command(launcher: Sequence[str], ranks: int, program: Sequence[str])
     return [*launcher, "-n", str(ranks), *program]
 
 
-def srun_command(
-    ranks: int, program: Sequence[str], *, cpus_per_rank: int = 1, gpus_per_rank: int = 0, nodes: Sequence[str] = ()
-) -> list[str]:
+def srun_command(ranks: int, program: Sequence[str], *, mpi: str = "pmi2", nodes: Sequence[str] = ()) -> list[str]:
     """Return the command that starts ``ranks`` copies of a program as a step of the Slurm job we are in.
 
-    The step takes no more than it asks for, so that several fit into one job, and ends when one rank fails.
+    The step shares all that the job has with other steps, because the pilot shares it out itself: steps with cores,
+    memory or GPUs of their own would wait for each other. It ends when one rank fails.
 
     Parameters
     ----------
@@ -36,19 +37,15 @@ def srun_command(
         Number of ranks.
     program
         The program and its arguments.
-    cpus_per_rank
-        Cores of each rank; said explicitly, because srun does not inherit it from sbatch.
-    gpus_per_rank
-        GPUs that each rank sees, and no other rank; 0 asks for none.
+    mpi
+        Which interface the MPI library speaks to srun.
     nodes
-        Hosts to use; empty means any of the job.
+        The node of each rank; empty means any of the job.
     """
-    command = ["srun", "--mpi=pmi2", f"--ntasks={ranks}", f"--cpus-per-task={cpus_per_rank}", "--exact"]
-    command += ["--kill-on-bad-exit=1"]
-    if gpus_per_rank:
-        command += [f"--gpus-per-task={gpus_per_rank}", f"--gpu-bind=per_task:{gpus_per_rank}"]
+    command = ["srun", f"--mpi={mpi}", f"--ntasks={ranks}", "--cpus-per-task=1", "--mem=0", "--kill-on-bad-exit=1"]
+    command += ["--overlap", "--cpu-bind=none"]
     if nodes:
-        command += [f"--nodelist={','.join(nodes)}"]
+        command += [f"--nodes={len(set(nodes))}", "--distribution=arbitrary", f"--nodelist={','.join(nodes)}"]
     return [*command, *program]
 
 

@@ -14,9 +14,10 @@ import signal
 import socket
 import sys
 from collections.abc import Callable
-from multiprocessing.connection import Client, Connection
+from multiprocessing.connection import Connection
 from typing import Any
 
+from .._door import call
 from ..errors import UnsatisfiableRequest
 from ..worker import Ranks, run_message
 from ._mpi_launch import launcher_rank
@@ -36,20 +37,18 @@ def main() -> None:
             stream.reconfigure(line_buffering=True)
     faulthandler.enable()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the driver's to handle
-    host, _, port = os.environ.pop(ADDRESS).rpartition(":")
-    key, gang = bytes.fromhex(os.environ.pop(KEY)), os.environ.pop(GANG)
+    address, key, gang = os.environ.pop(ADDRESS), bytes.fromhex(os.environ.pop(KEY)), os.environ.pop(GANG)
+    rank = launcher_rank(os.environ)
+    rank = _world().rank if rank is None else rank
     try:
-        with Client((host, int(port)), authkey=key) as connection:
-            _take_part(connection, gang)
+        with call(address, key, gang, (rank, socket.gethostname(), os.getpid(), os.getpgrp())) as connection:
+            _take_part(connection)
     except (EOFError, ConnectionError):
         os._exit(1)  # the driver hung up: nobody waits for atexit handlers of the task's libraries
     # Returning lets mpi4py finalise MPI, and MPICH take leave of its launcher, which else takes this for a crash.
 
 
-def _take_part(connection: Connection[Any, Any], gang: str) -> None:
-    rank = launcher_rank(os.environ)
-    rank = _world().rank if rank is None else rank
-    connection.send_bytes(pickle.dumps((gang, rank, socket.gethostname(), os.getpid(), os.getpgrp()), 5))
+def _take_part(connection: Connection[Any, Any]) -> None:
     path, environment, payload = pickle.loads(connection.recv_bytes())  # noqa: S301 - from the driver
     sys.path[:] = path
     os.environ.update(environment)

@@ -1,4 +1,4 @@
-"""Engine ``dask``: Dask workers, one a core, in a private Dask cluster on this machine."""
+"""Engine ``dask``: Dask workers, one a core, in a private Dask cluster whose scheduler lives in this process."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import logging
 import pickle
-import subprocess
 import sys
 import tempfile
 import threading
@@ -18,13 +17,13 @@ import cryptography  # noqa: F401 - Security.temporary needs it: said here, when
 from .._registry import check_options
 from ..descriptions import PilotDescription
 from ..errors import PilotFailed
+from ..launchers._nodes import LocalAgent, LocalProcess
 from ..launchers.base import Allocation
-from ._children import Reaper, child_environment, describe_end, kill_group
+from ._children import Reaper, added_environment, describe_end
 from ._dask_worker import CHANNEL, Start, import_dask
 from .base import AbstractEngine, EngineEvents, WorkerSlot
 
 dask, distributed = import_dask()
-_HOST = "127.0.0.1"
 _GRACE_S = 5.0
 
 
@@ -42,17 +41,19 @@ class DaskEngine(AbstractEngine):
         check_options("engine", "dask", description.engine_options, {})
         self._workers: dict[int, _DaskWorker] = {}
         self._directory = ""
+        self._host = ""
         self._reaper: Reaper | None = None
         self._cluster: Any = None
         self._client: Any = None
 
-    def start(self, allocation: Allocation) -> None:  # noqa: ARG002 - workers are started one by one
+    def start(self, allocation: Allocation) -> None:
         """Start Dask's scheduler with a TLS identity made for it."""
         self._directory = tempfile.mkdtemp(prefix="pilot-dask-")
         _quiet.hold()
         self._reaper = Reaper(Path(self._directory))
         try:
-            self._cluster = _start_cluster(self._directory)
+            self._host = allocation.driver_address
+            self._cluster = _start_cluster(self._directory, self._host)
         except (OSError, RuntimeError) as error:
             self.close()
             raise PilotFailed(f"Dask did not start: {error}") from error
@@ -66,12 +67,13 @@ class DaskEngine(AbstractEngine):
             name=f"pilot-{slot.index}.{slot.generation}",
             worker=slot.index,
             generation=slot.generation,
-            host=_HOST,
-            directory=self._directory,
+            host=slot.node.address or self._host,
+            directory="" if slot.node.agent else self._directory,
+            node=slot.node.host if slot.node.agent else "",
         )
         self._workers[slot.index] = worker = _DaskWorker(slot, self.events, start, self._cluster.loop)
-        if self._reaper is not None:
-            self._reaper.watch(worker.pid)
+        if self._reaper is not None and worker.group is not None:
+            self._reaper.watch(worker.group)
 
     def send(self, index: int, payload: bytes) -> None:
         """Put a message into the worker's stream."""
@@ -82,8 +84,8 @@ class DaskEngine(AbstractEngine):
         worker = self._workers.pop(index, None)
         if worker is not None:
             worker.kill()
-            if self._reaper is not None:
-                self._reaper.forget(worker.pid)
+            if self._reaper is not None and worker.group is not None:
+                self._reaper.forget(worker.group)
 
     def close(self) -> None:
         """Kill all workers, end Dask's scheduler and remove the cluster's directory."""
@@ -150,30 +152,29 @@ class _DaskWorker:
         self._loop = loop
         self._messages: asyncio.Queue[bytes] = asyncio.Queue()
         self._stopped = False
-        self._process = subprocess.Popen(
+        self._ended = threading.Event()
+        self._process = (slot.node.agent or LocalAgent()).start(
             [sys.executable, "-m", "pilot_quantum.engines._dask_worker"],
-            stdin=subprocess.PIPE,
-            env=child_environment(slot),
-            start_new_session=True,
+            environment=added_environment(slot),
+            stdin=pickle.dumps(list(sys.path), 5) + pickle.dumps(tuple(start), 5),
+            ended=self._has_ended,
         )
-        with contextlib.suppress(BrokenPipeError), self._process.stdin as pipe:  # type: ignore[union-attr]  # it is one
-            pipe.write(pickle.dumps(list(sys.path), 5) + pickle.dumps(tuple(start), 5))
-        threading.Thread(target=self._watch, name=f"pilot-dask-{slot.index}", daemon=True).start()
 
     @property
-    def pid(self) -> int:
-        """Process id, which is also the id of the worker's process group."""
-        return self._process.pid
+    def group(self) -> int | None:
+        """Id of the worker's process group; None on other nodes."""
+        return self._process.pid if isinstance(self._process, LocalProcess) else None
 
     def send(self, payload: bytes) -> None:
         """Queue a message, from any thread."""
         self._loop.add_callback(self._messages.put_nowait, payload)
 
     def kill(self) -> None:
-        """End the process group and collect its leader."""
+        """End the process group; on this machine, wait until its leader is collected."""
         self._stopped = True
-        kill_group(self.pid)
-        self._process.wait()
+        self._process.kill()
+        if self.group is not None:
+            self._ended.wait()
 
     async def converse(self, comm: Any, host: str, pid: int) -> None:
         """Report the worker's answers until its stream ends; its process must end with it."""
@@ -188,22 +189,22 @@ class _DaskWorker:
         finally:
             writer.cancel()
         await asyncio.sleep(_GRACE_S)
-        if self._process.poll() is None:
-            kill_group(self.pid)
+        if not self._ended.is_set():
+            self._process.kill()
 
     async def _write(self, comm: Any) -> None:
         with contextlib.suppress(OSError):  # a broken stream: the reader sees it too
             while True:
                 await comm.write(await self._messages.get())
 
-    def _watch(self) -> None:
-        code = self._process.wait()
+    def _has_ended(self, code: int | None) -> None:
+        self._ended.set()
         if not self._stopped:
             self._events.lost(self.slot.index, self.slot.generation, f"the Dask worker {describe_end(code)}")
 
 
-def _start_cluster(directory: str) -> Any:
-    """Start a scheduler on the loopback interface that serves TLS only, without workers and without a dashboard."""
+def _start_cluster(directory: str, host: str) -> Any:
+    """Start a scheduler on one interface that serves TLS only, without workers and without a dashboard."""
     with dask.config.set(
         {
             "temporary-directory": directory,
@@ -215,11 +216,11 @@ def _start_cluster(directory: str) -> Any:
         cluster = distributed.LocalCluster(
             n_workers=0,
             threads_per_worker=1,
-            host=_HOST,
+            host=host,
             security=distributed.Security.temporary(),
             silence_logs=False,
             dashboard_address=None,
-            scheduler_kwargs={"dashboard_address": f"{_HOST}:0"},  # None would try port 8787 and warn
+            scheduler_kwargs={"dashboard_address": f"{host}:0"},  # None would try port 8787 and warn
         )
     # There is no switch for the HTTP server; without routes it would serve nothing but an open port.
     server = getattr(cluster.scheduler, "http_server", None)

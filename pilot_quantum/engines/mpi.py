@@ -1,7 +1,8 @@
-"""Engine ``mpi``: gangs are started by an MPI launcher, ordinary tasks run in plain processes. On this machine."""
+"""Engine ``mpi``: gangs are started by an MPI launcher, ordinary tasks run in plain processes."""
 
 from __future__ import annotations
 
+import os
 import shlex
 import shutil
 import sys
@@ -11,17 +12,19 @@ from pathlib import Path
 
 import mpi4py  # noqa: F401 - what the ranks need: said here, when the pilot is submitted
 
+from .._door import Door
 from .._registry import check_options
 from ..descriptions import PilotDescription
-from ..errors import InvalidDescription
-from ..launchers.base import Allocation
-from ._children import Reaper, child_environment
-from ._mpi_gang import GRACE_S, Door, Gang, Places
-from ._mpi_launch import mpiexec_command, without_launcher
+from ..errors import InvalidDescription, PilotFailed
+from ..launchers._nodes import LocalAgent
+from ..launchers.base import AbstractAgent, Allocation
+from ._children import Reaper, added_environment
+from ._mpi_gang import GRACE_S, Gang, Places
+from ._mpi_launch import JOB_SHAPE, mpiexec_command, srun_command, without_launcher
 from .base import AbstractEngine, EngineEvents, WorkerSlot
 from .processes import ProcessesEngine
 
-_OPTIONS = {"mpiexec": str, "start_timeout_s": float}
+_OPTIONS = {"mpiexec": str, "start_timeout_s": float, "srun_mpi": str}
 _PROGRAM = [sys.executable, "-m", "pilot_quantum.engines._mpi_rank"]
 
 
@@ -31,10 +34,12 @@ class MpiEngine(AbstractEngine):
     A gang is one run of ``mpiexec``, whose ranks connect to the driver, receive their message, and end after it: MPI
     cannot be trusted after a failure, and cannot be initialised twice. Its start costs some tenths of a second. The
     function finds ``MPI.COMM_WORLD`` in ``ranks.communicator``. A `Command` is started by each rank in its own place,
-    before anything has initialised MPI, and may be an MPI program.
+    before anything has initialised MPI, and may be an MPI program. In a job of Slurm the launcher is ``srun``, and each
+    rank runs on the node of the worker whose place it takes.
 
-    Options: ``mpiexec`` (command; by default the one beside the interpreter, or on the search path) and
-    ``start_timeout_s`` (seconds until all ranks must have initialised MPI, by default 60).
+    Options: ``mpiexec`` (command; by default the one beside the interpreter, or on the search path),
+    ``start_timeout_s`` (seconds until all ranks must have initialised MPI, by default 60), and ``srun_mpi`` (what srun
+    is told about the MPI library, by default ``pmi2``).
     """
 
     fresh_ranks = True
@@ -43,7 +48,8 @@ class MpiEngine(AbstractEngine):
         super().__init__(description, events)
         options = description.engine_options
         check_options("engine", "mpi", options, _OPTIONS)
-        self._launcher = find_mpiexec(options.get("mpiexec"))
+        self._launcher = find_mpiexec(options.get("mpiexec")) if description.launcher == "local" else []
+        self._srun_mpi = str(options.get("srun_mpi", "pmi2"))
         self._start_timeout_s = float(options.get("start_timeout_s", 60.0))
         if self._start_timeout_s <= 0:
             raise InvalidDescription(f"engine_options: start_timeout_s = {self._start_timeout_s}: must be positive")
@@ -52,12 +58,17 @@ class MpiEngine(AbstractEngine):
         self._gangs: dict[int, Gang] = {}
         self._door: Door | None = None
         self._reaper: Reaper | None = None
+        self._head: AbstractAgent | None = None
 
     def start(self, allocation: Allocation) -> None:
         """Open the port at which ranks report in."""
+        remote = [node for node in allocation.nodes if node.agent is not None]
+        if remote and allocation.head is None:
+            raise PilotFailed(f"the launcher {self.description.launcher!r} cannot start MPI programs on its nodes")
+        self._head = allocation.head
         self._processes.start(allocation)
         self._reaper = Reaper()
-        self._door = Door()
+        self._door = Door(allocation.driver_address)
 
     def start_worker(self, slot: WorkerSlot) -> None:
         """Start the process that runs this worker's ordinary tasks."""
@@ -76,16 +87,26 @@ class MpiEngine(AbstractEngine):
         last = {self._gangs[index] for index, _ in messages if index in self._gangs}
         gang = Gang(members, self._places, self._reaper)
         self._gangs.update((index, gang) for index, _ in messages)
-        self._door.expect(gang)
-        command = mpiexec_command(self._launcher, len(members), _PROGRAM)
-        environment = without_launcher(child_environment(members[0][0])) | self._door.invitation(gang)
+        command = self._command([slot for slot, _ in members])
+        kept = without_launcher(os.environ)
+        environment = {**dict.fromkeys(os.environ.keys() - kept.keys()), **added_environment(members[0][0])}
+        # Within a batch job mpiexec stays here, and srun must not take the shape of the job for that of the step.
+        environment |= {"HYDRA_LAUNCHER": "fork"} if self._head is None else dict.fromkeys(JOB_SHAPE)
+        environment |= gang.invitation(self._door)
+        agent = self._head or LocalAgent()
 
         def run() -> None:
             for earlier in last:
                 earlier.wait_if_ending()
-            gang.run(command, environment, self._start_timeout_s)
+            gang.run(agent, command, environment, self._start_timeout_s)
 
         threading.Thread(target=run, name="pilot-mpiexec", daemon=True).start()
+
+    def _command(self, slots: list[WorkerSlot]) -> list[str]:
+        if self._head is None:
+            return mpiexec_command(self._launcher, len(slots), _PROGRAM)
+        nodes = [slot.node.host for slot in slots]
+        return srun_command(len(slots), _PROGRAM, mpi=self._srun_mpi, nodes=nodes)
 
     def stop_worker(self, index: int) -> None:
         """End the worker's process, and its gang if it is in one."""

@@ -1,41 +1,48 @@
-"""Engine ``processes``: one Python process a core, on this machine. The embedded default."""
+"""Engine ``processes``: one Python process a core, here and on other nodes. The embedded default."""
 
 from __future__ import annotations
 
-import contextlib
 import pickle
 import socket
 import subprocess
 import sys
 import threading
 from multiprocessing.connection import Connection
-from queue import SimpleQueue
 
+from .._door import Door
 from .._registry import check_options
 from ..descriptions import PilotDescription
 from ..launchers.base import Allocation
 from ._children import Reaper, child_environment, describe_end, kill_group
+from ._remote_worker import Line, RemoteWorker
 from .base import AbstractEngine, EngineEvents, WorkerSlot
-
-_DIRECT_BYTES = 32_768
-"""Two messages of this size fit into a socket's buffer, so sending them never blocks the scheduler."""
 
 
 class ProcessesEngine(AbstractEngine):
-    """Starts workers as fresh interpreters, each in a process group of its own, and talks to them over socket pairs."""
+    """Starts workers as fresh interpreters, each in a process group of its own.
+
+    Those of this machine are talked to over socket pairs; those of other nodes are started by the agent of their node
+    and connect to a port of this process.
+    """
 
     def __init__(self, description: PilotDescription, events: EngineEvents) -> None:
         super().__init__(description, events)
         check_options("engine", "processes", description.engine_options, {})
-        self._workers: dict[int, _WorkerProcess] = {}
+        self._workers: dict[int, _WorkerProcess | RemoteWorker] = {}
         self._reaper: Reaper | None = None
+        self._door: Door | None = None
 
-    def start(self, allocation: Allocation) -> None:  # noqa: ARG002 - nothing is needed of it
-        """Start the process that cleans up after a killed driver."""
+    def start(self, allocation: Allocation) -> None:
+        """Start the process that cleans up after a killed driver, and open the port for workers of other nodes."""
         self._reaper = Reaper()
+        if any(node.agent is not None for node in allocation.nodes):
+            self._door = Door(allocation.driver_address)
 
     def start_worker(self, slot: WorkerSlot) -> None:
         """Start an interpreter and the thread that reads from it."""
+        if slot.node.agent is not None and self._door is not None:
+            self._workers[slot.index] = RemoteWorker(slot, slot.node.agent, self.events, self._door)
+            return
         self._workers[slot.index] = worker = _WorkerProcess(slot, self.events)
         if self._reaper is not None:
             self._reaper.watch(worker.pid)
@@ -49,13 +56,16 @@ class ProcessesEngine(AbstractEngine):
         worker = self._workers.pop(index, None)
         if worker is not None:
             worker.kill()
-            if self._reaper is not None:
+            if self._reaper is not None and isinstance(worker, _WorkerProcess):
                 self._reaper.forget(worker.pid)
 
     def close(self) -> None:
         """Kill all workers, then let the reaper go."""
         for index in list(self._workers):
             self.stop_worker(index)
+        if self._door is not None:
+            self._door.close()
+            self._door = None
         if self._reaper is not None:
             self._reaper.close()
             self._reaper = None
@@ -67,7 +77,6 @@ class _WorkerProcess:
     def __init__(self, slot: WorkerSlot, events: EngineEvents) -> None:
         self._slot = slot
         self._events = events
-        self._backlog: SimpleQueue[bytes | None] | None = None
         self._stopped = False
         ours, theirs = socket.socketpair()
         command = [sys.executable, "-m", "pilot_quantum.engines._process_worker", str(theirs.fileno())]
@@ -80,7 +89,8 @@ class _WorkerProcess:
         )
         theirs.close()
         self._connection = Connection(ours.detach())
-        self._write(pickle.dumps(sys.path, 5))
+        self._line = Line(self._connection)
+        self._line.send(pickle.dumps(sys.path, 5))
         threading.Thread(target=self._read, name=f"pilot-reader-{slot.index}", daemon=True).start()
 
     @property
@@ -89,30 +99,15 @@ class _WorkerProcess:
         return self._process.pid
 
     def send(self, payload: bytes) -> None:
-        """Send now if that cannot block, else through a thread that keeps the order."""
-        if self._backlog is None and len(payload) <= _DIRECT_BYTES:
-            self._write(payload)
-            return
-        if self._backlog is None:
-            self._backlog = SimpleQueue()
-            threading.Thread(target=self._write_backlog, args=(self._backlog,), daemon=True).start()
-        self._backlog.put(payload)
+        """Send a message."""
+        self._line.send(payload)
 
     def kill(self) -> None:
         """End the process group and collect its leader."""
         self._stopped = True
         kill_group(self.pid)
         self._process.wait()
-        if self._backlog is not None:
-            self._backlog.put(None)
-
-    def _write(self, payload: bytes) -> None:
-        with contextlib.suppress(OSError):  # a broken socket: the reader reports the loss
-            self._connection.send_bytes(payload)
-
-    def _write_backlog(self, backlog: SimpleQueue[bytes | None]) -> None:
-        while (payload := backlog.get()) is not None:
-            self._write(payload)
+        self._line.end()
 
     def _read(self) -> None:
         index, generation = self._slot.index, self._slot.generation

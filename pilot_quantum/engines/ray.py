@@ -1,4 +1,4 @@
-"""Engine ``ray``: long-lived Ray actors, one a core, in a private local Ray cluster."""
+"""Engine ``ray``: long-lived Ray actors, one a core, in a private Ray cluster whose head is on this machine."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from ..descriptions import PilotDescription
 from ..errors import PilotFailed
 from ..launchers.base import Allocation
 from ._children import Reaper, kill_group
+from ._ray_nodes import RayNodes, kill_far_group
 from ._ray_token import import_ray
 from .base import AbstractEngine, EngineEvents, WorkerSlot, numerical_environment, worker_environment
 
@@ -33,35 +34,45 @@ class RayEngine(AbstractEngine):
 
     A Ray task costs about a millisecond, a call of a living actor that carries a packed message a few microseconds a
     task. A driver has one Ray cluster at a time: pilots of one driver share it, and a cluster that the user has
-    connected to before is used and left alone.
+    connected to before is used and left alone. Nodes of other machines join it; actors are placed on the node of their
+    slot.
+
+    Option: ``join_timeout_s`` (seconds until all nodes must have joined, by default 120).
     """
 
     def __init__(self, description: PilotDescription, events: EngineEvents) -> None:
         super().__init__(description, events)
-        check_options("engine", "ray", description.engine_options, {})
+        check_options("engine", "ray", description.engine_options, {"join_timeout_s": float})
+        self._nodes = RayNodes(float(description.engine_options.get("join_timeout_s", 120.0)))
         self._actors: dict[int, tuple[WorkerSlot, Any, _InOrder]] = {}
         self._held = False
+        self._places: dict[int, int] = {}
         self._groups: dict[int, int] = {}
         self._reaper: Reaper | None = None
 
     def start(self, allocation: Allocation) -> None:
-        """Start the private cluster, or join the one this driver has."""
+        """Start the private cluster, or join the one this driver has; bring nodes of other machines into it."""
         _cluster.acquire(allocation)
         self._held = True
         self._reaper = Reaper()
+        self._nodes.start(allocation)
 
     def start_worker(self, slot: WorkerSlot) -> None:
         """Create an actor and ask it where it is."""
         environment = worker_environment(slot)
-        actor = _actor_class().options(num_cpus=0, max_concurrency=1).remote(list(sys.path), environment)
+        where = self._nodes.strategy(slot.node)
+        options = {"num_cpus": 0, "max_concurrency": 1, **({} if where is None else {"scheduling_strategy": where})}
+        name = slot.node.host if slot.node.agent else ""
+        actor = _actor_class().options(**options).remote(list(sys.path), environment, name)
         index, generation = slot.index, slot.generation
         self._actors[index] = (slot, actor, _InOrder(lambda answer: self._answered(index, generation, answer)))
 
         def ready(answer: Any) -> None:
             if isinstance(answer, tuple):
                 host, pid = answer
-                if host == socket.gethostname():
+                if slot.node.agent is None and host == socket.gethostname():
                     self._watch(index, pid)
+                self._places[index] = pid
                 self.events.ready(index, generation, host, pid)
             else:
                 self.events.lost(index, generation, f"the Ray actor did not start: {_first_line(answer)}")
@@ -81,9 +92,12 @@ class RayEngine(AbstractEngine):
 
     def stop_worker(self, index: int) -> None:
         """Kill the actor's process, and on this host whatever its tasks have started."""
-        _, actor, _ = self._actors.pop(index, (None, None, None))
+        slot, actor, _ = self._actors.pop(index, (None, None, None))
         if actor is not None and ray.is_initialized():
             ray.kill(actor)
+        pid = self._places.pop(index, None)
+        if slot is not None and slot.node.agent is not None and pid is not None:
+            kill_far_group(slot.node.agent, pid)
         group = self._groups.pop(index, None)
         if group is not None and self._reaper is not None:
             kill_group(group)
@@ -104,6 +118,7 @@ class RayEngine(AbstractEngine):
         """Kill all actors; the last pilot of a private cluster ends it."""
         for index in list(self._actors):
             self.stop_worker(index)
+        self._nodes.close()
         if self._held:
             self._held = False
             _cluster.release()
@@ -209,16 +224,18 @@ def _init_ray(allocation: Allocation, directory: str) -> None:
         "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),
         "RAY_USAGE_STATS_ENABLED": "0",
     }
+    far = any(node.agent is not None for node in allocation.nodes)
+    here = {"num_cpus": allocation.cores, "num_gpus": allocation.gpus}
+    head_only = {"num_cpus": 0, "num_gpus": 0, "_node_ip_address": allocation.driver_address}
     _keep_notes_off_stdout()
     with _environment(environment):
         ray.init(
             address="local",
-            num_cpus=allocation.cores,
-            num_gpus=allocation.gpus,
             include_dashboard=False,
             log_to_driver=False,
             logging_level=logging.ERROR,
             _temp_dir=directory,
+            **(head_only if far else here),
         )
 
 
@@ -266,7 +283,7 @@ def _actor_class() -> Any:
     """Return the actor class, made here so that it travels by value and sets the worker's path before it imports us."""
 
     class PilotWorker:
-        def __init__(self, path: list[str], environment: dict[str, str]) -> None:
+        def __init__(self, path: list[str], environment: dict[str, str], node: str) -> None:
             import os
             import sys
 
@@ -275,6 +292,7 @@ def _actor_class() -> Any:
             sys.path[:] = path
             from pilot_quantum.worker import run_message
 
+            self._node = node
             self._functions: dict[int, Callable[..., Any]] = {}
             self._run = run_message
 
@@ -282,7 +300,7 @@ def _actor_class() -> Any:
             import os
             import socket
 
-            return socket.gethostname(), os.getpid()
+            return self._node or socket.gethostname(), os.getpid()
 
         def run(self, payload: bytes) -> bytes:
             return self._run(payload, self._functions)

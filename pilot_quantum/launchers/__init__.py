@@ -8,7 +8,11 @@ from .base import AbstractLauncher, Allocation, Node
 __all__ = ["AbstractLauncher", "Allocation", "Node", "load", "names"]
 
 _GROUP = "pilot_quantum.launchers"
-_BUILT_IN = {"local": "pilot_quantum.launchers.local:LocalLauncher"}
+_BUILT_IN = {
+    "local": "pilot_quantum.launchers.local:LocalLauncher",
+    "psij": "pilot_quantum.launchers.psij:PsijLauncher",
+    "slurm": "pilot_quantum.launchers.slurm:SlurmLauncher",
+}
 
 
 def names() -> tuple[str, ...]:

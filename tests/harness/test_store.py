@@ -213,3 +213,31 @@ def test_the_record_that_counts_is_the_ok_one_else_the_last() -> None:
     failed, good, later = make(0, "failed"), make(0), make(0, "timeout")
     assert settled([failed, good, later]) == {(good.key, 0): good}
     assert settled([failed, later]) == {(good.key, 0): later}
+
+
+def test_shards_hold_a_directory_together_and_a_run_alone(tmp_path: Path) -> None:
+    with (
+        run_lock(tmp_path, shared=True),
+        run_lock(tmp_path, shared=True),
+        pytest.raises(StoreError, match="in use by another run"),
+        run_lock(tmp_path),
+    ):
+        pass
+    with run_lock(tmp_path), pytest.raises(StoreError), run_lock(tmp_path, shared=True):
+        pass
+
+
+def test_a_file_system_without_locks_is_no_obstacle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Some NFS: a run goes on, records are written, and a file whose writer may live is left alone."""
+
+    def no_locks(handle: int, how: int) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr("fcntl.flock", no_locks)
+    with run_lock(tmp_path), RecordWriter(tmp_path) as writer:
+        writer.append(make(0))
+        assert writer.file is not None
+        with writer.file.open("ab") as file:
+            file.write(b'{"torn')
+    assert set_aside(tmp_path) == []
+    assert [record.repeat for record in read_records(tmp_path).records] == [0]

@@ -32,8 +32,8 @@ from pilot_quantum import (
     UnsatisfiableRequest,
     WorkerLost,
 )
+from pilot_quantum._door import Door
 from pilot_quantum.command import Command, CompletedCommand
-from pilot_quantum.engines._mpi_gang import Door
 from pilot_quantum.engines._mpi_launch import launcher_rank, mpiexec_command, srun_command, without_launcher
 from pilot_quantum.worker import Ranks
 
@@ -77,17 +77,19 @@ def test_mpiexec_command() -> None:
     ]  # fmt: skip
 
 
-def test_srun_command_binds_gpus_to_ranks() -> None:
-    command = srun_command(8, ["prog", "arg"], cpus_per_rank=16, gpus_per_rank=1, nodes=["n1", "n2"])
+def test_srun_command_puts_each_rank_on_its_node() -> None:
+    command = srun_command(3, ["prog", "arg"], mpi="pmix", nodes=["n1", "n2", "n1"])
     assert " ".join(command) == (
-        "srun --mpi=pmi2 --ntasks=8 --cpus-per-task=16 --exact --kill-on-bad-exit=1 "
-        "--gpus-per-task=1 --gpu-bind=per_task:1 --nodelist=n1,n2 prog arg"
+        "srun --mpi=pmix --ntasks=3 --cpus-per-task=1 --mem=0 --kill-on-bad-exit=1 --overlap --cpu-bind=none "
+        "--nodes=2 --distribution=arbitrary --nodelist=n1,n2,n1 prog arg"
     )
 
 
-def test_srun_command_without_gpus_names_none() -> None:
+def test_srun_command_without_nodes_names_none() -> None:
     command = srun_command(2, ["prog"])
-    assert " ".join(command) == "srun --mpi=pmi2 --ntasks=2 --cpus-per-task=1 --exact --kill-on-bad-exit=1 prog"
+    assert " ".join(command) == (
+        "srun --mpi=pmi2 --ntasks=2 --cpus-per-task=1 --mem=0 --kill-on-bad-exit=1 --overlap --cpu-bind=none prog"
+    )
 
 
 @pytest.mark.parametrize(
@@ -302,7 +304,7 @@ def test_ranks_that_never_report_in_end_the_gang(script: str, reason: str, tmp_p
     [
         ({"mpiexec": "/no/such/mpiexec -v"}, "mpiexec = '/no/such/mpiexec -v'"),
         ({"start_timeout_s": 0.0}, "start_timeout_s = 0.0"),
-        ({"ranks": 2}, "mpiexec, start_timeout_s"),
+        ({"ranks": 2}, "mpiexec, srun_mpi, start_timeout_s"),
     ],
 )
 def test_wrong_options_are_refused_at_once(options: dict[str, Any], message: str) -> None:
