@@ -114,8 +114,8 @@ def _caption(cases: Sequence[CaseSummary], request: Request) -> str:
     few = " (fewer than 6 repeats: their range)" if any(case.main and case.main.n < 6 for case in cases) else ""
     return (
         f"Measured: median and its 95 % interval{few}; planning, execution and reconstruction together. Projected: the "
-        "serial part of one worker's run + max(all tasks' seconds / workers, the longest task), band to 4/3 of it (list "
-        "scheduling); no dispatch cost, no contention. Thin lines: ideal, one worker's time / workers. "
+        "serial part of one worker's run + max(all tasks' seconds / workers, the longest task), band to 4/3 of it (list"
+        " scheduling); no dispatch cost, no contention. Thin lines: ideal, one worker's time / workers. "
         f"{cutting.fairness(cases)} The published figure has no times in its text. {request.origin.sentence()}"
     )
 
