@@ -97,7 +97,7 @@ def _figure(points: pd.DataFrame, cases: Sequence[CaseSummary], caption: str) ->
     looks = {name: found[name, ""] for name in names}
     groups = series.draw_all(axes, points, looks, _Y)
     for name, rows in points[points["kind"] == "projected"].groupby("series", sort=False):
-        colour = series.COLOURS[looks[str(name)].colour % len(series.COLOURS)]
+        colour = style.COLOURS[looks[str(name)].colour % len(style.COLOURS)]
         axes.plot(rows["workers"], rows["ideal_s"], color=colour, linewidth=0.9, alpha=0.6, zorder=1.4)
     series.legend(axes, groups)
     for which in ("y", "x"):

@@ -137,7 +137,7 @@ class Fragment:
 
     def memory(self, amplitude_bytes: int = _AMPLITUDE_BYTES) -> int:
         """Return the bytes of all its states, with the workspace of their kernel."""
-        return amplitude_bytes * _COPIES * self.states * 2**self.n_qubits + 16 * self.states**2 * len(self.paulis)
+        return amplitude_bytes * _COPIES * self.states * (1 << self.n_qubits) + 16 * self.states**2 * len(self.paulis)
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,7 +39,7 @@ def tables_of(plan: CutPlan, grams: Sequence[NDArray[np.complex128]]) -> list[Fl
     """Return the exact value of every variant, from Gram numbers: an axis of parts, then an axis for each end."""
     found = []
     for fragment, gram in zip(plan.fragments, grams, strict=True):
-        table = gram
+        table: NDArray[Any] = gram
         for end in fragment.ends:  # contracts the first remaining end and appends its new axis at the back
             functional = basis(end.name, end.params).functionals[end.side]
             table = np.tensordot(table, functional, axes=([1], [1]))
@@ -167,7 +167,7 @@ def _rows(plan: CutPlan) -> tuple[list[NDArray[np.int64]], Floats]:
     if rows > 32 * _ROWS_AT_ONCE:
         raise MemoryError(f"statistics = 'rows': {rows:.2g} joint rows are too many to draw; use 'distinct'")
     index = np.indices(sizes).reshape(len(sizes), rows)
-    factor = np.ones(index.shape[1])
+    factor: Floats = np.ones(index.shape[1])
     for found, mine in zip(bases, index, strict=True):
         factor = factor * found.coefficients[mine]
     return [found.rows[mine] for found, mine in zip(bases, index, strict=True)], factor
