@@ -7,7 +7,7 @@
 ``addon``
     ``find_cuts`` of qiskit-addon-cutting, the published way.
 
-``"auto"`` asks the first two and takes the cheaper plan; the third only if they find none.
+``"auto"`` asks the first two, of a chain only the first, and takes the cheaper plan; the third only if they find none.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ def find(name: str, circuit: Circuit, limits: Limits) -> tuple[Cuts, str]:
     BadCuts
         If there are none within the limits.
     """
-    names = [name] if name != "auto" else [known for known in FINDERS if known != _SLOW]
+    names = [name] if name != "auto" else _fitting(circuit)
     found = list(_proposals(names, circuit, limits))
     if not found and name == "auto":
         found = list(_proposals([_SLOW], circuit, limits))
@@ -76,6 +76,12 @@ def find(name: str, circuit: Circuit, limits: Limits) -> tuple[Cuts, str]:
         )
     _, cuts, by = min(found, key=lambda entry: entry[0])
     return cuts, by
+
+
+def _fitting(circuit: Circuit) -> list[str]:
+    """Return the finders that ``"auto"`` asks: one is enough for a chain, where intervals are the best pieces."""
+    chain = all(abs(pair[0] - pair[1]) == 1 for _, pair, _ in circuit.gates if len(pair) == 2)
+    return ["interval"] if chain else [known for known in FINDERS if known != _SLOW]
 
 
 def _proposals(names: list[str], circuit: Circuit, limits: Limits) -> Iterator[tuple[tuple[float, float], Cuts, str]]:
