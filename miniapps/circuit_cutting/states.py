@@ -179,21 +179,37 @@ def _cast(operator: NDArray[Any], like: Array) -> Array:
 
 
 def _blocks(ops: Iterable[tuple[int, Op]]) -> list[_Block]:
-    """Fuse operations: each joins the first block after those it depends on that stays narrow enough."""
+    """Fuse operations: each joins the first block after those it depends on that stays narrow enough.
+
+    What acts on one qubit waits for the next gate that joins its qubit with another, so that qubits join late.
+    """
     made: list[_Block] = []
     last: dict[int, int] = {}
+    waiting: dict[int, list[tuple[int, Op]]] = {}
     for place, op in ops:
-        qubits = {op.qubit} if isinstance(op, End) else set(op[1])
-        start = max((last[q] for q in qubits if q in last), default=0)
-        position = next(
-            (i for i in range(start, len(made)) if len(made[i].qubits | qubits) <= _BLOCK_QUBITS), len(made)
-        )
-        if position == len(made):
-            made.append(_Block(set()))
-        made[position].qubits |= qubits
-        made[position].ops.append((place, op))
-        last.update(dict.fromkeys(qubits, position))
+        qubits = (op.qubit,) if isinstance(op, End) else op[1]
+        before = [entry for q in qubits for entry in waiting.pop(q, [])]
+        if len(qubits) == 1:
+            waiting[qubits[0]] = [*before, (place, op)]
+        else:
+            _join(made, last, set(qubits), [*before, (place, op)])
+    for q, rest in waiting.items():
+        if q in last:
+            made[last[q]].ops += rest
+        else:
+            _join(made, last, {q}, rest)
     return made
+
+
+def _join(made: list[_Block], last: dict[int, int], qubits: set[int], ops: list[tuple[int, Op]]) -> None:
+    start = max((last[q] for q in qubits if q in last), default=0)
+    fitting = (i for i in range(start, len(made)) if len(made[i].qubits | qubits) <= _BLOCK_QUBITS)
+    position = next(fitting, len(made))
+    if position == len(made):
+        made.append(_Block(set()))
+    made[position].qubits |= qubits
+    made[position].ops += ops
+    last.update(dict.fromkeys(qubits, position))
 
 
 def _apply(state: Tensor, block: _Block) -> None:
