@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 from itertools import product
 
+import numpy as np
 import pytest
 
 from miniapps._circuits import CircuitSpec, dense
@@ -40,7 +41,7 @@ def test_the_decomposition_is_the_gate(name: str, params: tuple[float, ...]) -> 
     found = basis(name, params)
     pairing = found.functionals[0].T @ found.link @ found.functionals[1]
     rank = len(factors(name, params)[0])
-    assert pairing == pytest.approx([[float(i == j) for j in range(rank**2)] for i in range(rank**2)], abs=1e-9)
+    assert pairing == pytest.approx(np.eye(rank**2), abs=1e-9)
 
 
 def test_published_partitions_are_found_with_their_counts() -> None:
