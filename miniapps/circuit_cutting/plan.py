@@ -132,7 +132,7 @@ class Fragment:
 
     @property
     def mid_circuit_variants(self) -> int:
-        """Variants with a measurement that later gates follow, within the light cone of what is measured after it."""
+        """Variants that measure a qubit on which something measured later still depends."""
         return sum(number for mid, number in _classes(self) if mid)
 
     def memory(self, amplitude_bytes: int = _AMPLITUDE_BYTES) -> int:
@@ -259,24 +259,22 @@ def _sources(fragment: Fragment) -> list[tuple[int, frozenset[int]]]:
 
 @dataclass(frozen=True, slots=True)
 class _Cone:
-    """Ends whose qubit has a gate after them that what is measured at one place depends on."""
+    """Ends after which their qubit still matters to what is measured at one place."""
 
     later: frozenset[int]
 
     @classmethod
     def of(cls, fragment: Fragment, source: tuple[int, frozenset[int]]) -> _Cone:
         stop, qubits = source
-        live, acted, later = set(qubits), set[int](), set[int]()
+        live, later = set(qubits), set[int]()
         number = sum(isinstance(op, End) for op in fragment.ops[:stop])
         for op in reversed(fragment.ops[:stop]):
             if isinstance(op, End):
                 number -= 1
-                if op.qubit in acted:
+                if op.qubit in live:
                     later.add(number)
                 if op.name == WIRE:
                     live.discard(op.qubit)
-                    acted.discard(op.qubit)
             elif live & set(op[1]):
                 live |= set(op[1])
-                acted |= set(op[1])
         return cls(frozenset(later))
