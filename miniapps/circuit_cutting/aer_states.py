@@ -56,19 +56,20 @@ class _Run:
         import qiskit_aer.library  # noqa: F401 - adds the save instructions to QuantumCircuit
         from qiskit import QuantumCircuit
 
+        norms = np.linalg.norm(states, axis=1)  # cut ends change them, and Aer takes only states of norm 1
         circuits = []
         body = to_qiskit(Circuit(self.n_qubits, tuple(gates)))
-        for state in states:
+        for state, norm in zip(states, norms, strict=True):
             circuit = QuantumCircuit(self.n_qubits)
-            if state[0] != 1:
-                circuit.set_statevector(np.asarray(state, dtype=np.complex128))
+            if norm > 0:
+                circuit.set_statevector(np.asarray(state, dtype=np.complex128) / norm)
             circuit.compose(body, inplace=True, copy=False)
             circuit.save_statevector()
             circuits.append(circuit)
         result = self.backend.run(circuits, shots=1).result()
         if not result.success:
             raise RuntimeError(f"Aer: {result.status}")
-        found = [np.asarray(result.data(i)["statevector"]) for i in range(len(circuits))]
+        found = [norm * np.asarray(result.data(i)["statevector"]) for i, norm in enumerate(norms)]
         return np.array(found, dtype=states.dtype)
 
 
