@@ -28,6 +28,9 @@ __all__ = [
 _BUILT_IN = {
     "circuit_execution": "miniapps.circuit_execution:APP",
     "dispatch": "miniapps.dispatch:APP",
+    "qml_classifier": "miniapps.qml_classifier:APP",
+    "qml_compression": "miniapps.qml_compression:APP",
+    "qml_pipeline": "miniapps.qml_pipeline:APP",
 }
 
 

@@ -24,7 +24,13 @@ if TYPE_CHECKING:
 
     from .summary import CaseSummary
 
-_FIGURES: Final = {"fig6": "harness.report.fig6", "table3": "harness.report.table3"}
+_FIGURES: Final = {
+    "fig6": "harness.report.fig6",
+    "fig8": "harness.report.fig8",
+    "fig9": "harness.report.fig9",
+    "pipeline": "harness.report.pipeline",
+    "table3": "harness.report.table3",
+}
 _GENERAL: Final = "harness.report.general"
 
 

@@ -1,0 +1,61 @@
+"""Is the answer right? Circuits and predictions of a sample, simulated again gate by gate.
+
+Driver side, outside every timed stage. For the first two test images and the first training image: the circuit is run
+on the dense simulator of `miniapps._circuits`; its fidelity with the image, encoded anew, must be the stated one, and
+the classifier's logits on that state, by plain numpy, must be those of the evaluation.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from .._app import Measurement, Verdict
+from .._circuits import dense
+from .._qml import ansatz, reference
+from .._qml.cifar import CLASSES
+from .flow import Answer, images_of
+from .kernels import Compressed, encode_shard
+
+if TYPE_CHECKING:
+    from .params import QmlPipeline
+
+TOLERANCE: Final = 1e-9
+_SAMPLE: Final = 2
+
+
+def check(params: QmlPipeline, measurement: Measurement) -> Verdict:
+    """Simulate a sample again; the largest difference decides."""
+    answer: Answer = measurement.answer
+    number = min(_SAMPLE, params.n_test)
+    pairs: list[tuple[float, float]] = []
+    _circuit_pairs(params, answer.trained.shards[0], pairs, "train", 1)
+    states = _circuit_pairs(params, answer.tests[0], pairs, "test", min(number, len(answer.tests[0].labels)))
+    expected = reference.logits(answer.trained.weights, states, CLASSES)
+    stated = answer.evaluation.logits[: len(states)]
+    pairs += list(zip(stated.reshape(-1).tolist(), expected.reshape(-1).tolist(), strict=True))
+    labels = np.concatenate([shard.labels for shard in answer.tests])
+    pairs.append((answer.evaluation.accuracy, float(np.mean(answer.evaluation.logits.argmax(axis=1) == labels))))
+    value, right = max(pairs, key=lambda pair: abs(pair[0] - pair[1]))
+    passed = len(labels) == params.n_test and abs(value - right) <= TOLERANCE
+    return Verdict(
+        "pass" if passed else "fail",
+        "dense state vector and numpy, gate by gate",
+        value,
+        right,
+        TOLERANCE,
+        f"{len(pairs)} fidelities and logits of {1 + len(states)} images; the largest difference is shown",
+    )
+
+
+def _circuit_pairs(
+    params: QmlPipeline, shard: Compressed, pairs: list[tuple[float, float]], split: str, number: int
+) -> np.ndarray:  # type: ignore[type-arg]  # real states, shape (number, 2ⁿ)
+    encoded = encode_shard(images_of(params), split, 0, number)  # type: ignore[arg-type]  # one of the two splits
+    states = [
+        dense.statevector(ansatz.circuit(row, params.n_wires, params.layers)).real for row in shard.angles[:number]
+    ]
+    for state, target, stated in zip(states, encoded.states, shard.fidelities.tolist(), strict=False):
+        pairs.append((stated, float(np.dot(target, state)) ** 2))
+    return np.stack(states)
