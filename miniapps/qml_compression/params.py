@@ -40,7 +40,7 @@ class QmlCompression(Params):
         "dense", description="dense = our own; published = the method of the paper's mini-app, for comparison"
     )
     sweeps: int = Field(100, ge=0, description="of stage 1", json_schema_extra=_unit("sweeps"))
-    refinement: Literal["none", "sweeps", "bfgs", "lbfgs"] = Field("bfgs", description="method of stage 2")
+    refinement: Literal["none", "sweeps", "bfgs", "lbfgs"] = Field("lbfgs", description="method of stage 2")
     iterations: int = Field(50, ge=1, description="of stage 2", json_schema_extra=_unit("iterations"))
     device: Literal["cpu", "gpu"] = Field("cpu", description="gpu = all images of a task at once, by vmap")
     images_per_task: int | Literal["auto"] = Field(
@@ -49,6 +49,14 @@ class QmlCompression(Params):
     check_fraction: float = Field(
         0.1, ge=0, le=1, description="share of the circuits that is simulated again, at least two; 0 = none"
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _published_refinement(cls, data: Any) -> Any:
+        """Let the published method refine by BFGS if nothing else is said."""
+        if isinstance(data, dict) and data.get("method") == "published" and "refinement" not in data:
+            return {**data, "refinement": "bfgs"}
+        return data
 
     @model_validator(mode="after")
     def _data_rules(self) -> QmlCompression:

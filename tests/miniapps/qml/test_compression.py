@@ -142,9 +142,9 @@ def test_the_published_refinement_states_the_fidelity_it_reaches() -> None:
 
 
 def test_a_gpu_that_is_not_there_is_said_so() -> None:
-    try:
-        found = backend.device("gpu")
-    except backend.GpuMissing as error:
-        assert "no GPU is present on this worker" in str(error)
-    else:
-        assert found.platform == "gpu"
+    platforms = {device.platform for device in backend.started().devices()}
+    if "gpu" in platforms:
+        assert backend.device("gpu").platform == "gpu"
+        return
+    with pytest.raises(backend.GpuMissing, match=r"no GPU is present on this worker: JAX .* has cpu only"):
+        backend.device("gpu")
