@@ -30,6 +30,7 @@ _FIGURES: Final = {
     "fig9": "harness.report.fig9",
     "pipeline": "harness.report.pipeline",
     "table3": "harness.report.table3",
+    "training": "harness.report.training",
 }
 _GENERAL: Final = "harness.report.general"
 

@@ -11,7 +11,7 @@ import pytest
 
 from harness.provenance import provenance
 from harness.record import MetricRecord, Record
-from harness.report import fig8, fig9, figures, pipeline
+from harness.report import fig8, fig9, figures, pipeline, training
 from harness.report.summary import summarize
 
 _UNITS = {"throughput": "images/s", "fidelity_mean": "1"}
@@ -192,3 +192,20 @@ def test_all_three_are_written_with_points_and_origin(
         files = figures.write(drawing, tmp_path, origin)
         assert all(file.stat().st_size > 500 for file in files)
         assert {file.suffix for file in files} >= {".png", ".svg", ".pdf", ".csv", ".json"}
+
+
+# ---------------------------------------------------------------- training
+
+
+def test_curves_have_a_point_for_each_epoch_and_the_test_accuracy(make_record: Callable[..., Record]) -> None:
+    curve = {
+        f"{name}_epoch_{epoch}": value / epoch for name, value in (("loss", 2.0), ("accuracy", 0.5)) for epoch in (1, 2)
+    }
+    shares = {"time_to_value_s": 1.0, "test_accuracy": 0.4, "test_accuracy_low": 0.3, "test_accuracy_high": 0.5}
+    params = {"task": "train", "epochs": 2}
+    request = _request([_record(make_record, "qml_classifier", params, {**curve, **shares})])
+    assert training.applies(request.cases)
+    drawing = training.draw(request)
+    losses = drawing.points[drawing.points["quantity"] == "loss"].set_index("epoch")["value"]
+    assert dict(losses) == {1: 2.0, 2: 1.0}
+    assert "0.400 (0.30 to 0.50)" in drawing.caption
