@@ -20,8 +20,10 @@ class GpuMissing(Exception):
 def started() -> Any:
     """Return the module ``jax``, set up once for each process.
 
-    A pilot gives each worker one core, so XLA must not start a thread for every core of the machine.
+    A pilot gives each worker one core, so XLA must not start a thread for every core of the machine: ``NPROC`` is the
+    size of its pools. (Compiling has threads of its own.)
     """
+    os.environ.setdefault("NPROC", "1")
     os.environ["XLA_FLAGS"] = f"--xla_cpu_multi_thread_eigen=false {os.environ.get('XLA_FLAGS', '')}".strip()
     import jax
 
