@@ -79,19 +79,18 @@ def _of_series(name: str, cases: Sequence[CaseSummary]) -> list[_Row]:
     ordered = sorted(cases, key=_workers)
     rows = []
     for case in ordered:
-        rate, workers, source = case.metrics["throughput"], _workers(case), f"case {case.key}"
-        rows.append(_row(name, case.kind, "images_per_s", workers, rate, source))
-        rows += [
-            _row(name, case.kind, f"{part}_s", workers, case.metrics[f"{part}_per_image_s"], source) for part in _PARTS
-        ]
+        rate, workers = case.metrics["throughput"], _workers(case)
+        rows.append(_row(name, case, "images_per_s", rate))
+        rows += [_row(name, case, f"{part}_s", case.metrics[f"{part}_per_image_s"]) for part in _PARTS]
         base = ordered[0].metrics["throughput"].median / _workers(ordered[0])
         shares = (value / (base * workers) for value in (rate.median, rate.low, rate.high))
-        rows.append((name, case.kind, "efficiency", workers, rate.n, *shares, source))
+        rows.append((name, case.kind, "efficiency", workers, rate.n, *shares, f"case {case.key}"))
     return [*rows, *_projected(name, ordered[0])]
 
 
-def _row(name: str, kind: str, quantity: str, workers: int, found: Statistics, source: str) -> _Row:
-    return (name, kind, quantity, workers, found.n, found.median, found.low, found.high, source)
+def _row(name: str, case: CaseSummary, quantity: str, found: Statistics) -> _Row:
+    numbers = found.n, found.median, found.low, found.high
+    return (name, case.kind, quantity, _workers(case), *numbers, f"case {case.key}")
 
 
 def _projected(name: str, case: CaseSummary) -> list[_Row]:

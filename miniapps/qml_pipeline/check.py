@@ -14,9 +14,9 @@ import numpy as np
 from .._app import Measurement, Verdict
 from .._circuits import dense
 from .._qml import ansatz, reference
-from .._qml.cifar import CLASSES
+from .._qml.cifar import CLASSES, Split
 from .flow import Answer, images_of
-from .kernels import Compressed, encode_shard
+from .kernels import Compressed, Floats, encode_shard
 
 if TYPE_CHECKING:
     from .params import QmlPipeline
@@ -29,11 +29,11 @@ def check(params: QmlPipeline, measurement: Measurement) -> Verdict:
     """Simulate a sample again; the largest difference decides."""
     answer: Answer = measurement.answer
     number = min(_SAMPLE, params.n_test)
-    pairs: list[tuple[float, float]] = []
-    _circuit_pairs(params, answer.trained.shards[0], pairs, "train", 1)
-    states = _circuit_pairs(params, answer.tests[0], pairs, "test", min(number, len(answer.tests[0].labels)))
+    _, pairs = _circuit_pairs(params, answer.trained.shards[0], "train", 1)
+    states, of_tests = _circuit_pairs(params, answer.tests[0], "test", min(number, len(answer.tests[0].labels)))
     expected = reference.logits(answer.trained.weights, states, CLASSES)
     stated = answer.evaluation.logits[: len(states)]
+    pairs += of_tests
     pairs += list(zip(stated.reshape(-1).tolist(), expected.reshape(-1).tolist(), strict=True))
     labels = np.concatenate([shard.labels for shard in answer.tests])
     pairs.append((answer.evaluation.accuracy, float(np.mean(answer.evaluation.logits.argmax(axis=1) == labels))))
@@ -50,12 +50,11 @@ def check(params: QmlPipeline, measurement: Measurement) -> Verdict:
 
 
 def _circuit_pairs(
-    params: QmlPipeline, shard: Compressed, pairs: list[tuple[float, float]], split: str, number: int
-) -> np.ndarray:  # type: ignore[type-arg]  # real states, shape (number, 2ⁿ)
-    encoded = encode_shard(images_of(params), split, 0, number)  # type: ignore[arg-type]  # one of the two splits
-    states = [
-        dense.statevector(ansatz.circuit(row, params.n_wires, params.layers)).real for row in shard.angles[:number]
-    ]
-    for state, target, stated in zip(states, encoded.states, shard.fidelities.tolist(), strict=False):
-        pairs.append((stated, float(np.dot(target, state)) ** 2))
-    return np.stack(states)
+    params: QmlPipeline, shard: Compressed, split: Split, number: int
+) -> tuple[Floats, list[tuple[float, float]]]:
+    """Return the states of a shard's first circuits, shape (number, 2ⁿ), and stated and simulated fidelities."""
+    encoded = encode_shard(images_of(params), split, 0, number)
+    n, layers = params.n_wires, params.layers
+    states = np.stack([dense.statevector(ansatz.circuit(row, n, layers)).real for row in shard.angles[:number]])
+    overlaps = np.einsum("ij,ij->i", states, encoded.states) ** 2
+    return states, list(zip(shard.fidelities[:number].tolist(), overlaps.tolist(), strict=True))
