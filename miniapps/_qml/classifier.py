@@ -82,16 +82,28 @@ def logits(weights: Any, states: Any, classes: int) -> Any:
 
 
 def _rotated(amplitudes: Any, angles: Any, complex_type: Any) -> Any:
+    """Apply the rotations of a layer to real or complex amplitudes: one matrix product for each group of wires."""
     import jax.numpy as jnp
 
     n = angles.shape[0]
     unitaries = _rotations(angles).astype(complex_type)
     first, second, third = (_kron(unitaries, *span) for span in _spans(n))
     shape = (len(amplitudes), first.shape[0], second.shape[0], third.shape[0])
-    state = amplitudes.reshape(shape).astype(complex_type) @ third.T
+    state = _last_axis(third, amplitudes.reshape(shape))
     state = jnp.einsum("jm,bimk->bijk", second, state)
     state = jnp.einsum("ij,bjk->bik", first, state.reshape(*shape[:2], -1))
     return state.reshape(amplitudes.shape)
+
+
+def _last_axis(matrix: Any, amplitudes: Any) -> Any:
+    """Return ``amplitudes @ matrix.T``; for real amplitudes as one real product, with half the multiplications."""
+    import jax
+    import jax.numpy as jnp
+
+    if jnp.iscomplexobj(amplitudes):
+        return amplitudes @ matrix.T
+    parts = amplitudes @ jnp.concatenate([matrix.real, matrix.imag]).T
+    return jax.lax.complex(parts[..., : len(matrix)], parts[..., len(matrix) :])
 
 
 def _spans(n: int) -> list[tuple[int, int]]:
