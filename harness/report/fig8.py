@@ -77,7 +77,7 @@ def _grouped(cases: Sequence[CaseSummary], names: Sequence[str]) -> dict[str, li
 
 def _of_series(name: str, cases: Sequence[CaseSummary]) -> list[_Row]:
     ordered = sorted(cases, key=_workers)
-    rows = []
+    rows: list[_Row] = []
     for case in ordered:
         rate, workers = case.metrics["throughput"], _workers(case)
         rows.append(_row(name, case, "images_per_s", rate))
@@ -173,7 +173,9 @@ def _split(axes: Axes, points: pd.DataFrame) -> None:
         index=["kind", "series", "workers"], columns="quantity", values="value", sort=False
     )
     labels = []
-    for place, ((kind, name, workers), row) in enumerate(wide.iterrows()):
+    entries: list[dict[Any, Any]] = wide.reset_index().to_dict("records")
+    for place, row in enumerate(entries):
+        kind, name, workers = row["kind"], row["series"], row["workers"]
         colours = style.COLOURS if kind == "measured" else style.GREYS[1:]
         seen = [row["sweep_s"], row["sweep_s"] + row["refine_s"]]
         axes.barh(-place, seen[1], color=colours[1], height=0.7)

@@ -57,8 +57,14 @@ def _names(cases: Sequence[CaseSummary]) -> list[tuple[str, str]]:
     """Return for each case its mode and precision, and what else tells cases of the same batch apart."""
     pools = pool_names(case.pool for case in cases)
     differing = [name for name in axes_at(cases, "batch_size") if name not in ("mode", "precision", "steps")]
-    pool = (lambda case: pools[pool_id(case.pool)]) if len(pools) > 1 else (lambda _case: "")
-    return [(_mode(case.params), _joined((pool(case), short_label(case.params, differing)))) for case in cases]
+    several = len(pools) > 1
+    return [
+        (
+            _mode(case.params),
+            _joined((pools[pool_id(case.pool)] if several else "", short_label(case.params, differing))),
+        )
+        for case in cases
+    ]
 
 
 def _mode(params: Mapping[str, Any]) -> str:
@@ -146,8 +152,8 @@ def _table(points: pd.DataFrame, caption: str) -> Table:
 
 def _times(points: pd.DataFrame) -> dict[tuple[str, str], dict[int, float]]:
     found: dict[tuple[str, str], dict[int, float]] = {}
-    for row in points.itertuples():
-        found.setdefault((str(row.mode), str(row.precision)), {})[int(row.batch_size)] = float(row.step_s)
+    for row in points.to_dict("records"):
+        found.setdefault((row["mode"], row["precision"]), {})[int(row["batch_size"])] = float(row[METRIC])
     return found
 
 

@@ -54,7 +54,7 @@ def ring(n_wires: int) -> NDArray[np.int64]:
 def signs(n_wires: int, classes: int) -> Floats:
     """Return (-1)^(bit k after the ring) for each basis state before it, shape (2ⁿ, classes)."""
     after = ring(n_wires)[:, None] >> (n_wires - 1 - np.arange(classes))
-    return 1.0 - 2.0 * (after & 1)
+    return np.asarray(1.0 - 2.0 * (after & 1), dtype=np.float64)
 
 
 def logits(weights: Any, states: Any, classes: int) -> Any:

@@ -115,7 +115,7 @@ def _crop(seed: int, split: Split, index: int) -> Images:
     column = int(rng.integers(left, right - extent + 1))
     crop = photograph[top : top + extent, column : column + extent]
     small = crop.reshape(SIDE, scale, SIDE, scale, 3).mean(axis=(1, 3)).round().astype(np.uint8)
-    return small[:, ::-1] if rng.random() < 0.5 else small
+    return np.asarray(small[:, ::-1] if rng.random() < 0.5 else small)
 
 
 @lru_cache(maxsize=CLASSES)

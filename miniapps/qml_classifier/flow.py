@@ -129,7 +129,7 @@ def memory(params: QmlClassifier) -> int:
     """Return the bytes of one task: the states of its images, some copies of a batch, and the libraries."""
     images = params.batch_size if params.task == "step" else params.n_train + params.n_validation + params.n_test
     copies = (8 if params.mode in ("direct", "fused") else 40) * params.layers
-    return (8 * images + 16 * copies * params.batch_size) * 2**params.n_wires + 400 * 2**20
+    return int((8 * images + 16 * copies * params.batch_size) * 2**params.n_wires + 400 * 2**20)
 
 
 def _resources(params: QmlClassifier) -> Resources:

@@ -125,15 +125,16 @@ def time_steps(setting: Setting, steps: int) -> Timed:
         states, labels = (jax.device_put(part) for part in _batch(setting, *data_of_batch(setting)))
         step = step_of(setting.mode, setting.images.n_qubits, setting.classes, learning_rate=setting.learning_rate)
         weights, optimiser = _start(setting)
-        seconds = []
+        seconds: list[float] = []
+        first: tuple[Any, ...] = ()
         for number in range(1 + steps):
             start_s = time.perf_counter()
             found = jax.block_until_ready(step(weights, optimiser, states, labels))
             seconds.append(time.perf_counter() - start_s)
             if number == 0:
-                loss, gradient = float(found[0]), np.asarray(found[1], dtype=np.float64)
+                first = found
             weights, optimiser = found[3:]
-    return Timed(loss, gradient, seconds[0], np.array(seconds[1:]))
+    return Timed(float(first[0]), np.asarray(first[1], dtype=np.float64), seconds[0], np.array(seconds[1:]))
 
 
 def data_of_batch(setting: Setting) -> tuple[Floats, Labels]:

@@ -41,8 +41,7 @@ def _circuit(n_wires: int, classes: int, device: str) -> Callable[[Any, Any], An
     jnp = started().numpy
     method = "adjoint" if device == "lightning.qubit" else "backprop"
 
-    @qml.qnode(qml.device(device, wires=n_wires), interface="jax", diff_method=method)
-    def node(weights: Any, state: Any) -> Any:
+    def circuit(weights: Any, state: Any) -> Any:
         qml.StatePrep(state, wires=range(n_wires), validate_norm=False)
         for layer in weights:
             for wire in range(n_wires):
@@ -51,6 +50,7 @@ def _circuit(n_wires: int, classes: int, device: str) -> Callable[[Any, Any], An
                 qml.CNOT([wire, (wire + 1) % n_wires])
         return [qml.expval(qml.PauliZ(wire)) for wire in range(classes)]
 
+    node = qml.QNode(circuit, qml.device(device, wires=n_wires), interface="jax", diff_method=method)
     return lambda weights, state: jnp.stack(node(weights, state))
 
 

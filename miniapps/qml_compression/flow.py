@@ -104,7 +104,7 @@ def image_seconds(params: QmlCompression) -> float:
 def memory(params: QmlCompression) -> int:
     """Return the bytes of one task: the target behind every gate, for each state that is fitted at once."""
     at_once = images_per_task(params, 1) if params.device == "gpu" else 1
-    return at_once * params.layers * params.n_wires * 8 * 2**params.n_wires + 300 * 2**20
+    return int(at_once * params.layers * params.n_wires * 8 * 2**params.n_wires + 300 * 2**20)
 
 
 def recipe(params: QmlCompression) -> Recipe:

@@ -22,8 +22,8 @@ from numpy.typing import NDArray
 from .._qml import ansatz
 from .._qml.compression import Cost, Recipe
 
-Tensor = NDArray[np.complex128]
-"""Left bond, physical, right bond."""
+Tensor = NDArray[Any]
+"""Complex; of a line: left bond, physical, right bond."""
 Floats = NDArray[np.float64]
 _SMALLEST: Final = 1e-10
 _FEWEST: Final = 32
@@ -58,7 +58,8 @@ def swept(target: Floats, recipe: Recipe) -> Floats:
 
 def _line(state: Tensor) -> list[Tensor]:
     """Return a state as tensors, the last one its centre."""
-    tensors, rest = [], state.reshape(1, -1)
+    tensors: list[Tensor] = []
+    rest: Tensor = state.reshape(1, -1)
     while rest.size // rest.shape[0] > 2:
         left = rest.shape[0]
         u, s, vh = _svd(rest.reshape(left * 2, -1))
@@ -128,7 +129,7 @@ def _sweep(gates: Tensor, target: list[Tensor]) -> None:
     layers, n = len(gates), len(target)
     places = {site: place for place, site in enumerate(ansatz.order(n))}
     middle = n // 2 - 1
-    line, halves = list(target), []
+    line, halves = list(target), list[tuple[_Half, _Half]]()
     by_site = [np.array([layer[places[site]] for site in range(n - 1)]) for layer in gates]
     centre = n - 1
     for layer in reversed(range(layers)):
@@ -138,7 +139,7 @@ def _sweep(gates: Tensor, target: list[Tensor]) -> None:
         right = _pulled(line, by_site[layer], range(n - 2, middle - 1, -1), rightwards=False)
         centre = middle
         halves.append((right, left))
-    zero = np.array([1, 0], dtype=complex).reshape(1, 2, 1)
+    zero: Tensor = np.array([1, 0], dtype=complex).reshape(1, 2, 1)
     state, centre = [zero] * n, 0
     for layer, (right, left) in enumerate(reversed(halves)):
         _move(state, centre, middle)
@@ -153,7 +154,8 @@ def _sweep(gates: Tensor, target: list[Tensor]) -> None:
 def _updated(state: list[Tensor], half: _Half, sites: range, *, rightwards: bool) -> list[tuple[int, Tensor]]:
     """Choose the best gate at each site in turn and apply it to the state, in place."""
     near, far = (_grow_left, _grow_right) if rightwards else (_grow_right, _grow_left)
-    n, one, found = len(state), np.ones((1, 1), dtype=complex), []
+    n, found = len(state), list[tuple[int, Tensor]]()
+    one: Tensor = np.ones((1, 1), dtype=complex)
     ahead = {sites[-1]: one}
     for site in list(sites)[:0:-1]:  # what is ahead of the gate before `site` begins with the tensor behind it
         tensor = site + 1 if rightwards else site
@@ -199,7 +201,6 @@ def _circuit(recipe: Recipe) -> Callable[[Any], Any]:
 
     n, wires = recipe.n_wires, ansatz.order(recipe.n_wires) * recipe.layers
 
-    @qml.qnode(qml.device("default.qubit", wires=n))
     def circuit(values: Any) -> Any:
         for wire in range(n):
             qml.RY(values[wire], wire)
@@ -211,8 +212,8 @@ def _circuit(recipe: Recipe) -> Callable[[Any], Any]:
                 qml.RY(values[at + inner + 1], wire + 1)
         return qml.state()
 
-    function: Callable[[Any], Any] = circuit
-    return function
+    node: Callable[[Any], Any] = qml.QNode(circuit, qml.device("default.qubit", wires=n))
+    return node
 
 
 def _bfgs(angles: Floats, target: Floats, recipe: Recipe) -> Floats:

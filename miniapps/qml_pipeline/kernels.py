@@ -182,7 +182,7 @@ def evaluate(trained: Progress, training: Training, *tests: Compressed) -> Evalu
 
 def _colours(states: Floats) -> Floats:
     """Return the mean red, green and blue of compressed images: three features that nothing was fitted to."""
-    return decode(states).mean(axis=(1, 2))
+    return np.asarray(decode(states).mean(axis=(1, 2)))
 
 
 def _principal(known: Floats, labels: Labels, new: Floats, features: int) -> tuple[Floats, Labels, Floats]:
