@@ -96,7 +96,7 @@ def _row(name: str, case: CaseSummary, quantity: str, found: Statistics) -> _Row
 def _projected(name: str, case: CaseSummary) -> list[_Row]:
     mean_s = sum(case.metrics[f"{part}_per_image_s"].median for part in _PARTS)
     longest_s = case.metrics["image_max_s"].median
-    rows = []
+    rows: list[_Row] = []
     for workers in _WORKERS:
         best_s = IMAGES * mean_s / workers
         worst_s = best_s + (1 - 1 / workers) * longest_s
