@@ -96,7 +96,8 @@ def test_shards_of_batches_train_to_the_same_weights(manager: PilotManager) -> N
     whole = _run(manager, TRAIN)
     shared = _run(manager, TRAIN.model_copy(update={"shards": 2}))
     ours, theirs = (m.answer.trials[0].trained for m in (shared, whole))
-    assert np.abs(ours.weights - theirs.weights).max() < 1e-9
+    # The last RZ on each wire changes no probability: its gradient is rounding, which Adam scales up.
+    assert np.abs(ours.weights - theirs.weights)[..., :2].max() < 1e-9
     assert np.abs(ours.losses - theirs.losses).max() < 1e-9
     assert np.abs(ours.test - theirs.test).max() < 1e-9
     assert APP.check(TRAIN.model_copy(update={"shards": 2}), shared).verdict == "pass"
