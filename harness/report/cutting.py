@@ -41,7 +41,7 @@ def is_uncut(case: CaseSummary) -> bool:
 
 def cuts(case: CaseSummary) -> int:
     """Return the number of cuts that were made."""
-    return round(case.medians["cuts"])
+    return round(case.metrics["cuts"].median)
 
 
 def workers(case: CaseSummary) -> int:
@@ -61,8 +61,8 @@ def projected_s(case: CaseSummary, count: int) -> float:
     What is not in tasks stays; tasks take their sum divided by the workers, but no less than the longest of them. List
     scheduling, longest first, is within 4/3 of that.
     """
-    total, longest = case.medians["task_s_sum"], case.medians["task_s_longest"]
-    serial = max(0.0, case.medians["time_to_value_s"] - total)
+    total, longest = case.metrics["task_s_sum"].median, case.metrics["task_s_longest"].median
+    serial = max(0.0, case.metrics["time_to_value_s"].median - total)
     return serial + max(total / count, longest)
 
 

@@ -80,7 +80,7 @@ def _projected(cases: Sequence[CaseSummary]) -> list[tuple[Any, ...]]:
     for case in cases:
         if cutting.is_uncut(case) or cutting.workers(case) != 1:
             continue
-        one = case.medians["time_to_value_s"]
+        one = case.metrics["time_to_value_s"].median
         for count in PROJECTED_WORKERS:
             time_s = cutting.projected_s(case, count)
             times = time_s, time_s, 4 / 3 * time_s

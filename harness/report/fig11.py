@@ -65,7 +65,7 @@ def _rows(cases: Sequence[CaseSummary]) -> list[tuple[Any, ...]]:
     for case in cases:
         if case.main is None:
             continue
-        counted = case.medians["published" if case.params["executor"] == "reference" else "distinct"]
+        counted = case.metrics["published" if case.params["executor"] == "reference" else "distinct"].median
         times = case.main.median, case.main.low, case.main.high
         workers = cutting.workers(case)
         speedup = full[workers] / times[0] if workers in full else None
@@ -73,7 +73,7 @@ def _rows(cases: Sequence[CaseSummary]) -> list[tuple[Any, ...]]:
         made = "" if case.params["executor"] in ("full", "mps", "amplitude") else int(counted)
         counts = cutting.cuts(case), workers, case.main.n
         rows.append(
-            (name, case.kind, *counts, *times, speedup, made, case.medians["standard_error"], f"case {case.key}")
+            (name, case.kind, *counts, *times, speedup, made, case.metrics["standard_error"].median, f"case {case.key}")
         )
     first = {row[0]: place for place, row in reversed(list(enumerate(rows)))}
     return sorted(rows, key=lambda row: (first[row[0]], row[2]))

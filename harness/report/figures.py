@@ -26,9 +26,13 @@ if TYPE_CHECKING:
 
 _FIGURES: Final = {
     "fig6": "harness.report.fig6",
+    "fig8": "harness.report.fig8",
+    "fig9": "harness.report.fig9",
+    "pipeline": "harness.report.pipeline",
+    "table3": "harness.report.table3",
+    "training": "harness.report.training",
     "fig10": "harness.report.fig10",
     "fig11": "harness.report.fig11",
-    "table3": "harness.report.table3",
 }
 _GENERAL: Final = "harness.report.general"
 

@@ -67,8 +67,8 @@ class CaseSummary:
         How many repeats ended so, and what their answer checks said.
     digests
         Distinct digests of the answers; more than one means that repeats disagree.
-    medians
-        Median of every metric over the repeats that are ok.
+    metrics
+        Statistics of every metric that any repeat measured, by name.
     """
 
     key: str
@@ -86,7 +86,7 @@ class CaseSummary:
     statuses: dict[str, int]
     checks: dict[str, int]
     digests: tuple[str, ...]
-    medians: dict[str, float] = field(default_factory=dict)
+    metrics: dict[str, Statistics] = field(default_factory=dict)
 
 
 def summarize(records: Iterable[Record]) -> list[CaseSummary]:
@@ -136,14 +136,14 @@ def _summary(group: list[Record]) -> CaseSummary:
         statuses=dict(sorted(Counter(record.status for record in group).items())),
         checks=dict(sorted(Counter(record.check.verdict for record in group).items())),
         digests=tuple(sorted({record.digest for record in group if record.digest})),
-        medians=_medians(good),
+        metrics=_all_metrics(good),
     )
 
 
-def _medians(good: Sequence[Record]) -> dict[str, float]:
+def _all_metrics(good: Sequence[Record]) -> dict[str, Statistics]:
     names = dict.fromkeys(name for record in good for name in record.metrics)
-    samples = {name: _samples(good, name) for name in names}
-    return {name: float(np.median(found)) for name, found in samples.items() if found}
+    found = {name: _samples(good, name) for name in names}
+    return {name: statistics(samples) for name, samples in found.items() if samples}
 
 
 def _main_metric(good: Sequence[Record]) -> str:
