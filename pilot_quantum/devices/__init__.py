@@ -1,0 +1,79 @@
+"""Devices: what runs circuits, how it is reached, and which one is chosen.
+
+Outsiders add a kind in the entry-point group ``pilot_quantum.devices``. Importing this package loads no quantum library.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from .._registry import load_member, member_names
+from .base import (
+    ACCESS_MODES,
+    AbstractDevice,
+    BudgetExhausted,
+    Compiled,
+    Counts,
+    DeviceError,
+    DeviceFacts,
+    DeviceJob,
+    DeviceUnavailable,
+    Forecast,
+    JobState,
+    JobView,
+    ReplyLost,
+    SessionExpired,
+)
+from .clock import Clock, RealClock, VirtualClock
+
+if TYPE_CHECKING:
+    from ..descriptions import DeviceDescription
+
+__all__ = [
+    "ACCESS_MODES",
+    "AbstractDevice",
+    "BudgetExhausted",
+    "Clock",
+    "Compiled",
+    "Counts",
+    "DeviceError",
+    "DeviceFacts",
+    "DeviceJob",
+    "DeviceUnavailable",
+    "Forecast",
+    "JobState",
+    "JobView",
+    "RealClock",
+    "ReplyLost",
+    "SessionExpired",
+    "VirtualClock",
+    "load",
+    "make",
+    "names",
+]
+
+_GROUP = "pilot_quantum.devices"
+_BUILT_IN = {
+    "aer": "pilot_quantum.devices.aer:AerDevice",
+    "emulated": "pilot_quantum.devices.emulated:EmulatedDevice",
+    "ibm": "pilot_quantum.devices.ibm:IbmDevice",
+    "ionq": "pilot_quantum.devices.ionq:IonqDevice",
+    "pennylane": "pilot_quantum.devices.pennylane:PennylaneDevice",
+    "braket": "pilot_quantum.devices.braket:BraketDevice",
+}
+
+
+def names() -> tuple[str, ...]:
+    """Return the names of all kinds of devices, sorted."""
+    return member_names(_GROUP, _BUILT_IN)
+
+
+def load(kind: str) -> type[AbstractDevice]:
+    """Return the class of a kind of device; raises InvalidDescription if there is none."""
+    device: type[AbstractDevice] = load_member(_GROUP, _BUILT_IN, kind)
+    return device
+
+
+def make(description: DeviceDescription, clock: Clock | None = None) -> AbstractDevice:
+    """Return a device; raises InvalidDescription if its kind or an option is unknown, or its library is missing."""
+    return load(description.kind)(description, clock or RealClock())

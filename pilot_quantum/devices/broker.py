@@ -1,0 +1,434 @@
+"""The broker: brings waiting circuits to the devices of a pilot, and their counts back.
+
+Circuits wait here, not at a vendor, for as long as that costs nothing: a device gets a job when it has room for one, and
+which device that should be is asked again whenever something has changed. Circuits that wait in a vendor's queue are
+asked about again as well, and withdrawn if another device has become better; they are sent elsewhere only when the
+vendor has confirmed that the job will not run.
+
+One loop thread decides; each device has a thread for its blocking calls and one for compilation, which is never on the
+device's time. On a virtual clock everything runs in the caller's thread.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections import deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, wait
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any, final
+
+from ..descriptions import DeviceDescription, DeviceRequest
+from ..errors import InvalidDescription, ManagerClosed, UnsatisfiableRequest
+from . import make
+from ._flights import Flights
+from ._loops import make_loop
+from ._offers import offers_for, reasons_against
+from ._work import Decision, Flight, Lane, Unit, WorkResult
+from .base import BudgetExhausted, DeviceFacts, unfit
+from .clock import Clock, VirtualClock
+from .routing import FastestCompletion, RoutingPolicy
+
+if TYPE_CHECKING:
+    from .journal import Journal
+
+
+@dataclass(frozen=True, slots=True)
+class BrokerSettings:
+    """How the broker behaves; all times in seconds.
+
+    Attributes
+    ----------
+    refresh_s
+        Between two looks at a device while circuits wait.
+    reroute_s
+        Between two considerations of a job that waits at a vendor.
+    gain_s, gain
+        A waiting job is moved only if it is predicted to end this much, and this share, earlier elsewhere.
+    stuck_s
+        A job that has not ended after this long is withdrawn.
+    attempts
+        How often a circuit is sent, when jobs fail through no fault of their own.
+    """
+
+    refresh_s: float = 60.0
+    reroute_s: float = 60.0
+    gain_s: float = 30.0
+    gain: float = 0.2
+    stuck_s: float = 24 * 3600.0
+    attempts: int = 5
+
+
+@final
+class DeviceBroker:
+    """Holds devices for the time of a ``with`` block.
+
+    Parameters
+    ----------
+    devices
+        What to hold; names differ.
+    policy
+        How to choose; None means `FastestCompletion`.
+    journal
+        Where paid work is recorded; needed for exactly-once across crashes.
+    clock
+        None means the machine's; a `VirtualClock` makes every time projected.
+    ends_s
+        Returns the seconds that are left until the pilot ends; None for no end.
+
+    Examples
+    --------
+    >>> with DeviceBroker([DeviceDescription("aer", "aer")]) as broker:
+    ...     [result] = broker.run([bell], shots=100, seed=1)
+    """
+
+    def __init__(
+        self,
+        devices: Sequence[DeviceDescription],
+        policy: RoutingPolicy | None = None,
+        *,
+        journal: Journal | None = None,
+        clock: Clock | None = None,
+        settings: BrokerSettings | None = None,
+        ends_s: Callable[[], float | None] = lambda: None,
+    ) -> None:
+        names = [device.name for device in devices]
+        if twice := sorted({name for name in names if names.count(name) > 1}):
+            raise InvalidDescription(f"device name = {twice[0]!r}: given twice; devices of a pilot have different names")
+        self._loop = make_loop(clock)
+        self.clock = self._loop.clock
+        self.settings = settings or BrokerSettings()
+        self._policy = policy or FastestCompletion()
+        self._journal = journal
+        self._ends_s = ends_s
+        self.lanes = {device.name: Lane(make(device, self.clock), journal) for device in devices}
+        self._flights = Flights(self._loop, journal, self)
+        self._waiting: deque[Unit] = deque()
+        self._adopted: dict[str, Unit | None] = {}
+        self._numbers = itertools.count()
+        self._seen: dict[str, int] = {}
+        self._dirty = False
+        self._closed = False
+        for lane in self.lanes.values():
+            self._loop.post(self._refresh, lane)
+        if journal is not None:
+            self._loop.post(self._adopt, journal)
+
+    def __enter__(self) -> DeviceBroker:
+        """Return the broker."""
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        """Close the broker."""
+        self.close()
+
+    def close(self) -> None:
+        """End: circuits without result fail, sessions are closed, unpaid jobs cancelled; harmless when called twice.
+
+        Paid jobs go on at the vendor, and the next broker with this journal collects them.
+        """
+        if self._closed:
+            return
+        self._closed = True
+        self._loop.close(self._end)
+
+    # Work.
+
+    def run(self, circuits: Sequence[Any], *, shots: int, seed: int = 0, **how: Any) -> list[WorkResult]:
+        """Run circuits and return their results in order; arguments and errors as in `submit`.
+
+        Raises
+        ------
+        Exception
+            The first failure in the order of the circuits.
+        """
+        futures = self.submit(circuits, shots=shots, seed=seed, **how)
+        self.wait(futures)
+        return [future.result() for future in futures]
+
+    def submit(
+        self,
+        circuits: Sequence[Any],
+        *,
+        shots: int,
+        seed: int = 0,
+        seeds: Sequence[int] | None = None,
+        request: DeviceRequest | None = None,
+        key: str | None = None,
+    ) -> list[Future[WorkResult]]:
+        """Submit circuits, each with its final measurements.
+
+        Parameters
+        ----------
+        shots
+            Of each circuit.
+        seed, seeds
+            Of simulators: circuit ``i`` has ``seed + i``, or its own of ``seeds``.
+        request
+            What the device must have; None means anything wide enough.
+        key
+            Identity of this work in the journal: circuits are ``key/0``, ``key/1``, …. None takes the hash of circuit
+            and shots, with its number among equal ones of this process.
+
+        Raises
+        ------
+        UnsatisfiableRequest
+            As the future's exception: if no device of the pilot can ever run a circuit.
+        BudgetExhausted
+            As the future's exception: if the budgets of all fitting devices are used up.
+        """
+        if self._closed:
+            raise ManagerClosed("this DeviceBroker was closed")
+        if shots < 1:
+            raise InvalidDescription(f"shots = {shots}: must be 1 or more")
+        now = self.clock.now()
+        wanted = request or DeviceRequest()
+        units = []
+        for index, circuit in enumerate(circuits):
+            own = seeds[index] if seeds is not None else seed + index
+            name = f"{key}/{index}" if key is not None else self._content_key(circuit, shots)
+            units.append(Unit(next(self._numbers), name, circuit, shots, own, wanted, now))
+        self._loop.post(self._absorb, units)
+        return [unit.future for unit in units]
+
+    def wait(self, futures: Sequence[Future[WorkResult]], timeout_s: float | None = None) -> None:
+        """Wait for results; on a virtual clock this is what makes time pass.
+
+        Raises
+        ------
+        TimeoutError
+            After ``timeout_s`` seconds of the broker's clock.
+        """
+        if isinstance(self.clock, VirtualClock):
+            limit = 1e9 if timeout_s is None else self.clock.now() + timeout_s
+            done = self.clock.run(lambda: all(future.done() for future in futures), limit)
+        else:
+            done = not wait(futures, timeout_s).not_done
+        if not done:
+            raise TimeoutError(f"{sum(not future.done() for future in futures)} circuits without result")
+
+    def facts(self) -> list[DeviceFacts]:
+        """Return what is known of each device, without asking."""
+        return [lane.known for lane in self.lanes.values() if lane.known is not None]
+
+    def _content_key(self, circuit: Any, shots: int) -> str:
+        if self._journal is None:
+            return ""
+        from io import BytesIO
+
+        from qiskit import qpy
+
+        plain = circuit.copy()
+        plain.name, plain.metadata = "", {}
+        buffer = BytesIO()
+        qpy.dump(plain, buffer)
+        digest = sha256(buffer.getvalue() + str(shots).encode()).hexdigest()
+        self._seen[digest] = self._seen.get(digest, 0) + 1
+        return f"{digest}#{self._seen[digest]}"
+
+    # The loop's side.
+
+    def _absorb(self, units: list[Unit]) -> None:
+        for unit in units:
+            known = self._journal.result(unit.key) if self._journal is not None else None
+            if known is not None:
+                now = self.clock.now()
+                decision = Decision(now, "", "recover", "its counts are in the journal")
+                unit.future.set_result(
+                    WorkResult(known, "", "", unit.submitted_s, now, now, decisions=(decision,), recovered=True)
+                )
+            elif unit.key in self._adopted:
+                self._adopted[unit.key] = unit
+                unit.note(self.clock.now(), "", "recover", "its job was sent before a crash")
+                self._flights.claim(unit)
+            else:
+                self._prepare(unit)
+        for lane in self.lanes.values():
+            self._refresh(lane)
+
+    def _prepare(self, unit: Unit) -> None:
+        """Compile for every device that might fit; what has never answered is waited for."""
+        lanes = list(self.lanes.values())
+        unit.missing = len(lanes)
+        for lane in lanes:
+            self._loop.effect(
+                f"{lane.name}/compile",
+                lambda lane=lane: self._try(lane, unit),  # type: ignore[misc]  # one lane each
+                lambda found, error, lane=lane: self._tried(lane, unit, found, error),  # type: ignore[misc]  # as above
+            )
+
+    def _try(self, lane: Lane, unit: Unit) -> Any:
+        facts = lane.known or lane.device.facts()
+        wanted = unit.request
+        reason = unfit(facts, wanted)
+        if reason is None and unit.circuit.num_qubits > facts.n_qubits:
+            reason = f"it has {facts.n_qubits} qubits, the circuit {unit.circuit.num_qubits}"
+        if reason is None and facts.max_shots is not None and unit.shots > facts.max_shots:
+            reason = f"it takes {facts.max_shots} shots, {unit.shots} are asked"
+        return facts, reason if reason is not None else lane.device.compile(unit.circuit)
+
+    def _tried(self, lane: Lane, unit: Unit, found: Any, error: BaseException | None) -> None:
+        unit.missing -= 1
+        if error is not None:
+            unit.unfit[lane.name] = f"it cannot compile the circuit: {error}"
+        else:
+            lane.known = lane.known or found[0]
+            if isinstance(found[1], str):
+                unit.unfit[lane.name] = found[1]
+            else:
+                unit.compiled[lane.name] = found[1]
+        if unit.missing:
+            return
+        if not unit.compiled:
+            reasons = "; ".join(f"{name!r}: {reason}" for name, reason in unit.unfit.items())
+            unit.fail(UnsatisfiableRequest(f"no device of this pilot can ever run the circuit: {reasons}"))
+            return
+        self._waiting.append(unit)
+        self.changed()
+
+    def changed(self) -> None:
+        """Route again soon."""
+        if not self._dirty:
+            self._dirty = True
+            self._loop.post(self._route)
+
+    def give_back(self, units: Sequence[Unit], device: str, action: str, reason: str) -> None:
+        """Let circuits wait again, before all others."""
+        now = self.clock.now()
+        for unit in reversed(units):
+            unit.note(now, device, action, reason)
+            if unit.attempts >= self.settings.attempts:
+                unit.fail(UnsatisfiableRequest(f"given up after {unit.attempts} attempts: {reason}"))
+            else:
+                self._waiting.appendleft(unit)
+        self.changed()
+
+    def _route(self) -> None:
+        self._dirty = False
+        backlog = dict.fromkeys(self.lanes, 0.0)
+        plans: dict[str, list[Unit]] = {name: [] for name in self.lanes}
+        kept: deque[Unit] = deque()
+        while self._waiting:
+            unit = self._waiting.popleft()
+            if not self._place(unit, backlog, plans):
+                kept.append(unit)
+            if not any(self._open(lane, plans) for lane in self.lanes.values()):
+                break
+        self._waiting.extendleft(reversed(kept))
+        for name, units in plans.items():
+            self._send(self.lanes[name], units)
+
+    def _open(self, lane: Lane, plans: dict[str, list[Unit]]) -> bool:
+        return len(plans[lane.name]) < lane.room * lane.batch and (lane.online or not self._policy.adaptive)
+
+    def _place(self, unit: Unit, backlog: dict[str, float], plans: dict[str, list[Unit]]) -> bool:
+        """Plan a circuit for a device with room; return False if it goes on waiting (or has failed)."""
+        now = self.clock.now()
+        offers = offers_for(unit, self.lanes, now, self._ends_s(), backlog)
+        if not offers:
+            against = reasons_against(unit, self.lanes)
+            if against is not None:
+                unit.fail(BudgetExhausted(f"nothing was sent: {against}"))
+                return True
+            return False
+        route = self._policy.route(unit.number, offers) if unit.fixed is None else None
+        device = unit.fixed if route is None else route.device
+        reason = "as chosen before" if route is None else route.reason
+        if not self._policy.adaptive:
+            unit.fixed = device
+        if device is None:
+            unit.note(now, "", "wait", reason)
+            return False
+        lane = self.lanes[device]
+        backlog[device] += lane.device.forecast(unit.compiled[device], unit.shots).run_s
+        if not lane.online or not self._open(lane, plans):
+            unit.note(now, device, "wait", f"{reason}; it has no room yet")
+            return False
+        unit.note(now, device, "send", reason)
+        plans[device].append(unit)
+        return True
+
+    def _send(self, lane: Lane, units: list[Unit]) -> None:
+        """Cut circuits into jobs: of equal shots, not more than the device takes."""
+        groups: dict[Any, list[Unit]] = {}
+        for unit in units:
+            groups.setdefault(unit.number if unit.alone else ("shots", unit.shots), []).append(unit)
+        for group in groups.values():
+            for start in range(0, len(group), lane.batch):
+                part = group[start : start + lane.batch]
+                if lane.room:
+                    self._flights.send(lane, part)
+                else:
+                    self._waiting.extendleft(reversed(part))
+
+    def reconsider(self, lane: Lane, flight: Flight) -> None:
+        """Withdraw a job that waits at a vendor if its circuits would do better elsewhere."""
+        if not self._policy.adaptive or flight.withdrawn or not flight.units:
+            return
+        now = self.clock.now()
+        unit = flight.units[0]
+        here = flight.view.wait_s if flight.view.wait_s is not None else max(0.0, flight.run_s - (now - flight.sent_s))
+        offers = offers_for(unit, self.lanes, now, self._ends_s(), {}, staying={lane.name: here})
+        mine = next((offer for offer in offers if offer.device == lane.name), None)
+        if not offers:
+            return
+        route = self._policy.route(unit.number, offers)
+        best = next((offer for offer in offers if offer.device == route.device), None)
+        if best is None or best.device == lane.name or not best.room:
+            return
+        if mine is None or not mine.online:
+            self._flights.withdraw(lane, flight, f"{lane.trouble or 'it is down'}; {best.device}: {route.reason}")
+            return
+        sooner = mine.completion_s - best.completion_s > max(self.settings.gain_s, self.settings.gain * mine.completion_s)
+        better = (best.fidelity or 0.0) > (mine.fidelity or 0.0) + 0.02
+        if sooner or better:
+            self._flights.withdraw(lane, flight, f"{best.device} has become better: {route.reason}")
+
+    # What is known of devices.
+
+    def _refresh(self, lane: Lane) -> None:
+        if not lane.refreshing and not self._closed:
+            lane.refreshing = True
+            self._loop.effect(lane.name, lane.device.facts, lambda facts, error: self._looked(lane, facts, error))
+
+    def _looked(self, lane: Lane, facts: DeviceFacts | None, error: BaseException | None) -> None:
+        lane.refreshing = False
+        before = lane.facts
+        lane.facts, lane.ahead_s = facts, 0.0
+        lane.known = facts or lane.known
+        lane.trouble = str(error) if facts is None else facts.note
+        if self._waiting or lane.flights or any(other.flights for other in self.lanes.values()):
+            self._loop.after(self.settings.refresh_s, self._refresh, lane)
+        self.changed()
+        if before is None or facts is None or _differs(before, facts):
+            for flight in list(lane.flights.values()):
+                if flight.job_id is not None and not flight.view.state.final:
+                    self._flights.look_soon(lane, flight)
+
+    # The end, and what an earlier process left.
+
+    def _adopt(self, journal: Journal) -> None:
+        for job in journal.open_jobs():
+            lane = self.lanes.get(job.device)
+            if lane is not None:
+                self._adopted.update(dict.fromkeys(job.keys))
+                self._flights.adopt(lane, job)
+
+    def released(self, keys: Sequence[str]) -> None:
+        """Take back the promise that a job of an earlier process brings these: it was never accepted."""
+        for key in keys:
+            unit = self._adopted.pop(key, None)
+            if unit is not None:
+                self._prepare(unit)
+
+    def _end(self) -> None:
+        closing = ManagerClosed("the DeviceBroker was closed before this circuit had a result")
+        for unit in [*self._waiting, *(u for lane in self.lanes.values() for f in lane.flights.values() for u in f.units)]:
+            unit.fail(closing)
+        for lane in self.lanes.values():
+            self._flights.end(lane)
+
+
+def _differs(before: DeviceFacts, now: DeviceFacts) -> bool:
+    return (before.online, before.calibrated_s, before.error_2q) != (now.online, now.calibrated_s, now.error_2q)
