@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from ._loops import Loop
 from ._work import Flight, Lane, Unit, WorkResult, new_tag
@@ -23,6 +23,9 @@ from .base import (
 if TYPE_CHECKING:
     from .broker import BrokerSettings
     from .journal import Journal, JournalJob
+
+
+_FIRST_PAUSE_S: Final = 0.25
 
 
 class Owner(Protocol):
@@ -117,18 +120,20 @@ class Flights:
         elif isinstance(error, (DeviceUnavailable, SessionExpired, ReplyLost)):
             lane.facts, lane.trouble = None, str(error)
             self._close(lane, flight, "void", str(error))
-            self._loop.after(min(5.0, self._owner.settings.refresh_s), self._relook, lane)
+            self._loop.after(_FIRST_PAUSE_S, self._relook, lane, 2 * _FIRST_PAUSE_S)
+            for unit in flight.units:
+                unit.attempts -= not isinstance(error, ReplyLost)  # it was not accepted, so it was no attempt
             self._owner.give_back(flight.units, lane.name, "retry", str(error))
         else:
             self._refused(lane, flight, error)
 
-    def _relook(self, lane: Lane) -> None:
+    def _relook(self, lane: Lane, pause_s: float) -> None:
         def looked(facts: Any, error: BaseException | None) -> None:
             if error is None:
                 lane.facts, lane.known, lane.trouble = facts, facts, facts.note
                 self._owner.changed()
             else:
-                self._loop.after(min(5.0, self._owner.settings.refresh_s), self._relook, lane)
+                self._loop.after(pause_s, self._relook, lane, min(2 * pause_s, self._owner.settings.refresh_s))
 
         self._loop.effect(lane.name, lane.device.facts, looked)
 
