@@ -36,6 +36,9 @@ class Owner(Protocol):
     def changed(self) -> None:
         """Route again soon."""
 
+    def refresh(self, lane: Lane) -> None:
+        """Look at a device."""
+
     def give_back(self, units: Sequence[Unit], device: str, action: str, reason: str) -> None:
         """Let circuits wait again."""
 
@@ -120,22 +123,12 @@ class Flights:
         elif isinstance(error, (DeviceUnavailable, SessionExpired, ReplyLost)):
             lane.facts, lane.trouble = None, str(error)
             self._close(lane, flight, "void", str(error))
-            self._loop.after(_FIRST_PAUSE_S, self._relook, lane, 2 * _FIRST_PAUSE_S)
+            self._loop.after(_FIRST_PAUSE_S, self._owner.refresh, lane)
             for unit in flight.units:
                 unit.attempts -= not isinstance(error, ReplyLost)  # it was not accepted, so it was no attempt
             self._owner.give_back(flight.units, lane.name, "retry", str(error))
         else:
             self._refused(lane, flight, error)
-
-    def _relook(self, lane: Lane, pause_s: float) -> None:
-        def looked(facts: Any, error: BaseException | None) -> None:
-            if error is None:
-                lane.facts, lane.known, lane.trouble = facts, facts, facts.note
-                self._owner.changed()
-            else:
-                self._loop.after(pause_s, self._relook, lane, min(2 * pause_s, self._owner.settings.refresh_s))
-
-        self._loop.effect(lane.name, lane.device.facts, looked)
 
     def _refused(self, lane: Lane, flight: Flight, error: BaseException) -> None:
         """One circuit is at fault for good; of several it is found by sending each alone."""

@@ -42,10 +42,10 @@ class ImmediateDevice(AbstractDevice):
         """Do nothing: the job is done."""
 
     def forecast(self, compiled: Compiled, shots: int) -> Forecast:
-        """Return a rough time by gates and amplitudes; exact answers."""
+        """Return a rough time by gates and amplitudes; answers are exact unless noise is simulated."""
         width = compiled.source.num_qubits
         seconds = 1e-3 + (compiled.gates_1q + compiled.gates_2q) * (8e-6 + 2e-9 * 2.0 ** min(width, 60)) + 1e-6 * shots
-        return Forecast(seconds, 1.0, parts_s={"compute": seconds})
+        return Forecast(seconds, 1.0 if compiled.fidelity is None else compiled.fidelity, parts_s={"compute": seconds})
 
     @property
     def _done(self) -> dict[str, tuple[list[Counts], float]]:

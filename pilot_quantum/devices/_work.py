@@ -80,7 +80,9 @@ class Unit:
     future: Future[WorkResult] = field(default_factory=Future)
     compiled: dict[str, Compiled] = field(default_factory=dict)
     unfit: dict[str, str] = field(default_factory=dict)
-    missing: int = 0
+    unresolved: set[str] = field(default_factory=set)
+    unreachable: set[str] = field(default_factory=set)
+    queued: bool = False
     attempts: int = 0
     alone: bool = False
     fixed: str | None = None
@@ -143,6 +145,8 @@ class Lane:
         self.ahead_s = 0.0
         self.leases: list[tuple[float, float]] = []
         self.refreshing = False
+        self.look_planned = False
+        self.pause_s = 0.25
         self._ended = {"shots": 0.0, "cost": 0.0, "qpu_s": 0.0}
         if journal is not None:
             self._ended = journal.spent(self.name)

@@ -26,7 +26,7 @@ from ._flights import Flights
 from ._loops import make_loop
 from ._offers import offers_for, reasons_against
 from ._work import Decision, Flight, Lane, Unit, WorkResult
-from .base import BudgetExhausted, DeviceFacts, unfit
+from .base import BudgetExhausted, DeviceError, DeviceFacts, unfit
 from .clock import Clock, VirtualClock
 from .routing import FastestCompletion, RoutingPolicy
 
@@ -50,6 +50,8 @@ class BrokerSettings:
         A job that has not ended after this long is withdrawn.
     attempts
         How often a circuit is sent, when jobs fail through no fault of their own.
+    retry_s
+        Before a device that could not be reached is asked again.
     """
 
     refresh_s: float = 60.0
@@ -58,6 +60,7 @@ class BrokerSettings:
     gain: float = 0.2
     stuck_s: float = 24 * 3600.0
     attempts: int = 5
+    retry_s: float = 1.0
 
 
 @final
@@ -111,7 +114,7 @@ class DeviceBroker:
         self._dirty = False
         self._closed = False
         for lane in self.lanes.values():
-            self._loop.post(self._refresh, lane)
+            self._loop.post(self.refresh, lane)
         if journal is not None:
             self._loop.post(self._adopt, journal)
 
@@ -245,18 +248,20 @@ class DeviceBroker:
             else:
                 self._prepare(unit)
         for lane in self.lanes.values():
-            self._refresh(lane)
+            self.refresh(lane)
 
     def _prepare(self, unit: Unit) -> None:
-        """Compile for every device that might fit; what has never answered is waited for."""
-        lanes = list(self.lanes.values())
-        unit.missing = len(lanes)
-        for lane in lanes:
-            self._loop.effect(
-                f"{lane.name}/compile",
-                lambda lane=lane: self._try(lane, unit),  # type: ignore[misc]  # one lane each
-                lambda found, error, lane=lane: self._tried(lane, unit, found, error),  # type: ignore[misc]  # as above
-            )
+        """Compile for every device; what cannot be reached is asked again, and joins later."""
+        unit.unresolved = set(self.lanes)
+        for lane in self.lanes.values():
+            self._compile(lane, unit)
+
+    def _compile(self, lane: Lane, unit: Unit) -> None:
+        def then(found: Any, error: BaseException | None) -> None:
+            self._tried(lane, unit, found, error)
+
+        if not unit.future.done():
+            self._loop.effect(f"{lane.name}/compile", lambda: self._try(lane, unit), then)
 
     def _try(self, lane: Lane, unit: Unit) -> Any:
         facts = lane.known or lane.device.facts()
@@ -269,23 +274,34 @@ class DeviceBroker:
         return facts, reason if reason is not None else lane.device.compile(unit.circuit)
 
     def _tried(self, lane: Lane, unit: Unit, found: Any, error: BaseException | None) -> None:
-        unit.missing -= 1
-        if error is not None:
-            unit.unfit[lane.name] = f"it cannot compile the circuit: {error}"
+        if isinstance(error, DeviceError) and error.retriable:
+            unit.unreachable.add(lane.name)
+            self._loop.after(self.settings.retry_s, self._compile, lane, unit)
         else:
-            lane.known = lane.known or found[0]
-            if isinstance(found[1], str):
-                unit.unfit[lane.name] = found[1]
-            else:
-                unit.compiled[lane.name] = found[1]
-        if unit.missing:
-            return
-        if not unit.compiled:
+            unit.unresolved.discard(lane.name)
+            unit.unreachable.discard(lane.name)
+            self._note_fit(lane, unit, found, error)
+        if unit.queued or unit.unresolved - unit.unreachable:
+            self.changed()
+        elif unit.compiled:
+            unit.queued = True
+            self._waiting.append(unit)
+            self.changed()
+        elif unit.unreachable:
+            unit.note(self.clock.now(), lane.name, "wait", str(error))
+        else:
             reasons = "; ".join(f"{name!r}: {reason}" for name, reason in unit.unfit.items())
             unit.fail(UnsatisfiableRequest(f"no device of this pilot can ever run the circuit: {reasons}"))
+
+    def _note_fit(self, lane: Lane, unit: Unit, found: Any, error: BaseException | None) -> None:
+        if error is not None:
+            unit.unfit[lane.name] = f"it cannot compile the circuit: {error}"
             return
-        self._waiting.append(unit)
-        self.changed()
+        lane.known = lane.known or found[0]
+        if isinstance(found[1], str):
+            unit.unfit[lane.name] = found[1]
+        else:
+            unit.compiled[lane.name] = found[1]
 
     def changed(self) -> None:
         """Route again soon."""
@@ -387,10 +403,15 @@ class DeviceBroker:
 
     # What is known of devices.
 
-    def _refresh(self, lane: Lane) -> None:
+    def refresh(self, lane: Lane) -> None:
+        """Look at a device, unless that is being done."""
         if not lane.refreshing and not self._closed:
             lane.refreshing = True
             self._loop.effect(lane.name, lane.device.facts, lambda facts, error: self._looked(lane, facts, error))
+
+    def _look_again(self, lane: Lane) -> None:
+        lane.look_planned = False
+        self.refresh(lane)
 
     def _looked(self, lane: Lane, facts: DeviceFacts | None, error: BaseException | None) -> None:
         lane.refreshing = False
@@ -398,8 +419,11 @@ class DeviceBroker:
         lane.facts, lane.ahead_s = facts, 0.0
         lane.known = facts or lane.known
         lane.trouble = str(error) if facts is None else facts.note
-        if self._waiting or lane.flights or any(other.flights for other in self.lanes.values()):
-            self._loop.after(self.settings.refresh_s, self._refresh, lane)
+        lane.pause_s = self.settings.retry_s if facts is not None else min(2 * lane.pause_s, self.settings.refresh_s)
+        busy = self._waiting or any(other.flights for other in self.lanes.values())
+        if not lane.look_planned and (facts is None or busy):
+            lane.look_planned = True
+            self._loop.after(lane.pause_s if facts is None else self.settings.refresh_s, self._look_again, lane)
         self.changed()
         if before is None or facts is None or _differs(before, facts):
             for flight in list(lane.flights.values()):

@@ -100,6 +100,9 @@ class IonqDevice(AbstractDevice):
                 else:
                     os.environ["IONQ_API_URL"] = before
         backend._client = _one_try_client(provider.credentials["token"], provider.credentials["url"])
+        told = self._get(backend.client, "backends", self._name).get("qubits")
+        if told is not None and int(told) != backend.num_qubits:  # the vendor's client guesses if it gets no answer
+            raise DeviceUnavailable(f"IonQ: the width of {self._name!r} could not be read")
         backend.options.noise_model = self._noise
         return backend
 

@@ -27,7 +27,7 @@ from pathlib import Path
 CIRCUITS = 6
 SHOTS = 400
 KEY = "crash-trial-key"
-_LIMIT_S = 60.0
+_LIMIT_S = 30.0
 _RATES = {"drop": 0.08, "503-after": 0.05, "503": 0.05, "429": 0.04, "reset": 0.05}
 
 
@@ -62,7 +62,7 @@ def _drive(port: int, journal: Path, results: Path) -> None:
 
     options = {"url": f"http://127.0.0.1:{port}/v0.4", "visible_s": 0.8, "poll_s": 0.2}
     device = DeviceDescription("ionq", "ionq", "shared", options=options, batch=2, jobs_in_flight=2)
-    settings = BrokerSettings(refresh_s=0.5, attempts=50)
+    settings = BrokerSettings(refresh_s=0.5, attempts=50, retry_s=0.2)
     with Journal(journal) as held, DeviceBroker([device], journal=held, settings=settings) as broker:
         found = broker.run([_circuit(index) for index in range(CIRCUITS)], shots=SHOTS, seed=5, key="work")
         results.write_text(json.dumps([result.counts for result in found]))
