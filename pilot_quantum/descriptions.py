@@ -138,7 +138,9 @@ class DeviceDescription:
             text = getattr(self, what)
             _require(isinstance(text, str) and bool(text), what, text, "must be a string that is not empty")
         _require(self.access in _ACCESS, "access", self.access, f"must be one of {', '.join(_ACCESS)}")
-        _require(isinstance(self.options, Mapping), "options", self.options, "must be a mapping of option names to values")
+        _require(
+            isinstance(self.options, Mapping), "options", self.options, "must be a mapping of option names to values"
+        )
         _whole("jobs_in_flight", self.jobs_in_flight, 1, "must be a whole number, 1 or more")
         _whole("batch", self.batch, 1, "must be a whole number, 1 or more")
         for what in ("session_ttl_s", "session_idle_s"):
@@ -320,6 +322,10 @@ class PilotDescription:
         Pilots of one campaign that share a pool name are held together; None means alone.
     engine_options, launcher_options
         Options of that engine or launcher; unknown ones are refused when the pilot is submitted.
+    devices
+        Quantum devices that its tasks may use.
+    device_options
+        How circuits are routed among them: see `pilot_quantum.devices.hub.OPTIONS`.
     """
 
     name: str = ""
@@ -333,6 +339,8 @@ class PilotDescription:
     pool: str | None = None
     engine_options: Mapping[str, Any] = field(default_factory=dict)
     launcher_options: Mapping[str, Any] = field(default_factory=dict)
+    devices: tuple[DeviceDescription, ...] = ()
+    device_options: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for what in ("name", "engine", "launcher"):
@@ -344,6 +352,12 @@ class PilotDescription:
                 _whole(what, value, least, f"must be a whole number, {least} or more, or None for all there is")
         if self.walltime_s is not None:
             _real("walltime_s", self.walltime_s, "must be a positive number of seconds, or None", above=True)
-        for what in ("engine_options", "launcher_options"):
+        devices = isinstance(self.devices, tuple) and all(
+            isinstance(device, DeviceDescription) for device in self.devices
+        )
+        _require(devices, "devices", self.devices, "must be a tuple of DeviceDescription")
+        names = [device.name for device in self.devices]
+        _require(len(set(names)) == len(names), "devices", names, "must have different names")
+        for what in ("engine_options", "launcher_options", "device_options"):
             options = getattr(self, what)
             _require(isinstance(options, Mapping), what, options, "must be a mapping of option names to values")

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from . import engines, launchers
 from ._nodes import needs_of, on_roomy_nodes
 from .descriptions import PilotDescription, Resources
+from .devices import open_hub
 from .errors import PilotFailed
 from .launchers.base import Allocation
 from .runtime import PilotView
@@ -25,6 +26,9 @@ from .states import PilotState
 if TYPE_CHECKING:
     from ._lanes import Lane
     from ._message import Message
+    from .devices.hub import DeviceHub
+    from .devices.task_device import DeviceTicket
+    from .task import Task
 
 PREFETCH_S = 0.03
 """A worker gets its next message early if the one it works on is expected to take no longer than this."""
@@ -131,6 +135,7 @@ class Pilot:
         self._events = events(self)
         self._engine = engines.load(description.engine)(description, self._events)
         self._allocation = self._launcher.expected()
+        self._hub = open_hub(description, self._left_s)
         self._state = PilotState.PENDING
         self._error: PilotFailed | None = None
         self._changed = threading.Condition()
@@ -169,6 +174,11 @@ class Pilot:
         """What the pilot holds."""
         held = self._allocation
         return PilotView(self.name, self._worker_count, held.cores, held.gpus, held.memory)
+
+    @property
+    def devices(self) -> DeviceHub | None:
+        """The quantum devices of this pilot, with the reasons of their routing; None if it has none."""
+        return self._hub
 
     def wait(self, timeout_s: float | None = None) -> Pilot:
         """Wait until every worker takes tasks, and return the pilot.
@@ -237,6 +247,8 @@ class Pilot:
         allocation = self._launcher.acquire()
         self._clock_phase("launcher")
         self._enter(PilotState.STARTING)
+        if self._hub is not None:
+            self._hub.start()
         self._engine.start(allocation)
         self._clock_phase("engine")
         return allocation
@@ -255,10 +267,21 @@ class Pilot:
                 return
             self._taken_down = True
             try:
+                if self._hub is not None:
+                    self._hub.close()
                 self._engine.close()
                 self._launcher.release()
             finally:
                 self._gone.set()
+
+    def _left_s(self) -> float | None:
+        """Return the seconds until the walltime ends; None if it does not."""
+        return None if self._ends_s is None else self._ends_s - time.monotonic()
+
+    def _ticket(self, lane: Lane, task: Task) -> DeviceTicket | None:
+        """Return what a task needs to reach the pilot's devices; None if it asks for none."""
+        request = lane.spec.resources.device
+        return None if request is None or self._hub is None else self._hub.ticket(request, task.number)
 
     @property
     def _worker_count(self) -> int:
@@ -289,7 +312,9 @@ class Pilot:
         for needed, has, what in needs:
             if needed > has:
                 return f"it has {has} {what}, the task needs {needed:g}"
-        return None if resources.device is None else "it holds no quantum device"
+        if resources.device is None:
+            return None
+        return "it holds no quantum device" if self._hub is None else self._hub.problem(resources.device)
 
     def _place_for(self, lane: Lane, now: float) -> tuple[Worker, ...]:
         """Return the workers, one or a gang's, that could take a message of this lane now; empty if there are none."""

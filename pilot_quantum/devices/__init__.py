@@ -27,7 +27,10 @@ from .base import (
 from .clock import Clock, RealClock, VirtualClock
 
 if TYPE_CHECKING:
-    from ..descriptions import DeviceDescription
+    from collections.abc import Callable
+
+    from ..descriptions import DeviceDescription, PilotDescription
+    from .hub import DeviceHub
 
 __all__ = [
     "ACCESS_MODES",
@@ -50,6 +53,7 @@ __all__ = [
     "load",
     "make",
     "names",
+    "open_hub",
 ]
 
 _GROUP = "pilot_quantum.devices"
@@ -77,3 +81,12 @@ def load(kind: str) -> type[AbstractDevice]:
 def make(description: DeviceDescription, clock: Clock | None = None) -> AbstractDevice:
     """Return a device; raises InvalidDescription if its kind or an option is unknown, or its library is missing."""
     return load(description.kind)(description, clock or RealClock())
+
+
+def open_hub(description: PilotDescription, left_s: Callable[[], float | None]) -> DeviceHub | None:
+    """Return the hub of a pilot's devices, not started; None if it has none. Raises InvalidDescription as `DeviceHub`."""
+    if not description.devices:
+        return None
+    from .hub import DeviceHub
+
+    return DeviceHub(description.devices, description.device_options, left_s)

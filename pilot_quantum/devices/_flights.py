@@ -76,7 +76,9 @@ class Flights:
         flight = Flight(job, units, self._loop.clock.now(), run_s, sum(forecast.cost for forecast in forecasts))
         lane.flights[job.tag] = flight
         lane.ahead_s += run_s
-        self._loop.effect(lane.name, lambda: self._submit(lane, flight), lambda found, e: self._sent(lane, flight, found, e))
+        self._loop.effect(
+            lane.name, lambda: self._submit(lane, flight), lambda found, e: self._sent(lane, flight, found, e)
+        )
 
     def _submit(self, lane: Lane, flight: Flight) -> str:
         """Record the intent, send, record the id; in the device's thread."""
@@ -214,7 +216,9 @@ class Flights:
             return
         job_id = flight.job_id or ""
         self._loop.effect(
-            lane.name, lambda: lane.device.poll(job_id), lambda view, e: self._polled(lane, flight, view, e, again=again)
+            lane.name,
+            lambda: lane.device.poll(job_id),
+            lambda view, e: self._polled(lane, flight, view, e, again=again),
         )
 
     def _polled(

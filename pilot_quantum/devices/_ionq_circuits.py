@@ -10,7 +10,19 @@ import random
 from collections.abc import Sequence
 from typing import Any, Final
 
-_PLAIN: Final = {"h": "h", "x": "x", "y": "y", "z": "z", "s": "s", "si": "sdg", "t": "t", "ti": "tdg", "v": "sx", "vi": "sxdg", "not": "x"}
+_PLAIN: Final = {
+    "h": "h",
+    "x": "x",
+    "y": "y",
+    "z": "z",
+    "s": "s",
+    "si": "sdg",
+    "t": "t",
+    "ti": "tdg",
+    "v": "sx",
+    "vi": "sxdg",
+    "not": "x",
+}
 _ROTATIONS: Final = {"rx": "rx", "ry": "ry", "rz": "rz", "p": "p"}
 _PAIRS: Final = {"xx": "rxx", "yy": "ryy", "zz": "rzz"}
 QUBITS_MOST: Final = 29
@@ -71,7 +83,9 @@ def probabilities(circuit: Any) -> dict[int, float]:
         whole = circuit.copy()
         whole.save_probabilities()
         simulator = AerSimulator(method="statevector", max_parallel_threads=1)
-        table = simulator.run(transpile(whole, simulator, optimization_level=0), shots=1).result().data(0)["probabilities"]
+        table = (
+            simulator.run(transpile(whole, simulator, optimization_level=0), shots=1).result().data(0)["probabilities"]
+        )
     return {int(i): float(table[i]) for i in (table > 1e-12).nonzero()[0]}
 
 

@@ -67,7 +67,12 @@ class JobStore:
         return job_id
 
     def _insert(
-        self, job_id: str, request: dict[str, Any], times: tuple[float, float, float], failure: str | None, parent: str | None
+        self,
+        job_id: str,
+        request: dict[str, Any],
+        times: tuple[float, float, float],
+        failure: str | None,
+        parent: str | None,
     ) -> None:
         number = self._base.execute("SELECT COUNT(*) FROM jobs").fetchone()[0]
         row = (job_id, number, json.dumps(request), *times, None, failure, parent)

@@ -30,7 +30,9 @@ def backend_called(name: str) -> Any:
         from qiskit_ibm_runtime import fake_provider
     except ImportError as error:
         hint = "pip install 'qhpc-miniapps[ibm]'"
-        raise InvalidDescription(f"target = {name!r}: recorded devices come with qiskit-ibm-runtime ({hint})") from error
+        raise InvalidDescription(
+            f"target = {name!r}: recorded devices come with qiskit-ibm-runtime ({hint})"
+        ) from error
     made = getattr(fake_provider, name, None)
     if not name.startswith("Fake") or made is None:
         some = "FakeSherbrooke, FakeBrisbane, FakeTorino, FakeManilaV2"

@@ -296,7 +296,9 @@ class AbstractDevice(ABC):
 
     def open_session(self, ttl_s: float) -> str:
         """Open a session and return its id; raises DeviceError for devices without sessions."""
-        raise DeviceError(f"device {self.description.name!r} of kind {self.description.kind!r} has no sessions ({ttl_s} s)")
+        raise DeviceError(
+            f"device {self.description.name!r} of kind {self.description.kind!r} has no sessions ({ttl_s} s)"
+        )
 
     def close_session(self, session: str) -> None:
         """End a session; harmless when it has ended."""
@@ -309,12 +311,27 @@ def unfit(facts: DeviceFacts, request: DeviceRequest) -> str | None:
     """Return why a device can never serve a request, as a clause for a person; None if it can."""
     checks = (
         (request.name is None or facts.name == request.name, f"its name is not {request.name!r}"),
-        (request.vendor is None or facts.vendor == request.vendor, f"its vendor is {facts.vendor!r}, not {request.vendor!r}"),
+        (
+            request.vendor is None or facts.vendor == request.vendor,
+            f"its vendor is {facts.vendor!r}, not {request.vendor!r}",
+        ),
         (facts.n_qubits >= request.min_qubits, f"it has {facts.n_qubits} qubits, {request.min_qubits} are needed"),
-        (request.simulator is None or facts.simulator == request.simulator, "it is no simulator" if request.simulator else "it is a simulator"),
-        (not facts.gates or set(request.gates) <= set(facts.gates), f"it lacks {', '.join(sorted(set(request.gates) - set(facts.gates)))}"),
-        (_within(facts.error_2q, request.max_error), f"its median two-qubit error is {facts.error_2q}, at most {request.max_error} is wanted"),
-        (facts.max_shots is None or request.shots <= facts.max_shots, f"it takes {facts.max_shots} shots, {request.shots} are asked"),
+        (
+            request.simulator is None or facts.simulator == request.simulator,
+            "it is no simulator" if request.simulator else "it is a simulator",
+        ),
+        (
+            not facts.gates or set(request.gates) <= set(facts.gates),
+            f"it lacks {', '.join(sorted(set(request.gates) - set(facts.gates)))}",
+        ),
+        (
+            _within(facts.error_2q, request.max_error),
+            f"its median two-qubit error is {facts.error_2q}, at most {request.max_error} is wanted",
+        ),
+        (
+            facts.max_shots is None or request.shots <= facts.max_shots,
+            f"it takes {facts.max_shots} shots, {request.shots} are asked",
+        ),
     )
     return next((reason for good, reason in checks if not good), None)
 

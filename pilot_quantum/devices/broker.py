@@ -98,7 +98,9 @@ class DeviceBroker:
     ) -> None:
         names = [device.name for device in devices]
         if twice := sorted({name for name in names if names.count(name) > 1}):
-            raise InvalidDescription(f"device name = {twice[0]!r}: given twice; devices of a pilot have different names")
+            raise InvalidDescription(
+                f"device name = {twice[0]!r}: given twice; devices of a pilot have different names"
+            )
         self._loop = make_loop(clock)
         self.clock = self._loop.clock
         self.settings = settings or BrokerSettings()
@@ -396,7 +398,9 @@ class DeviceBroker:
         if mine is None or not mine.online:
             self._flights.withdraw(lane, flight, f"{lane.trouble or 'it is down'}; {best.device}: {route.reason}")
             return
-        sooner = mine.completion_s - best.completion_s > max(self.settings.gain_s, self.settings.gain * mine.completion_s)
+        sooner = mine.completion_s - best.completion_s > max(
+            self.settings.gain_s, self.settings.gain * mine.completion_s
+        )
         better = (best.fidelity or 0.0) > (mine.fidelity or 0.0) + 0.02
         if sooner or better:
             self._flights.withdraw(lane, flight, f"{best.device} has become better: {route.reason}")
@@ -448,7 +452,10 @@ class DeviceBroker:
 
     def _end(self) -> None:
         closing = ManagerClosed("the DeviceBroker was closed before this circuit had a result")
-        for unit in [*self._waiting, *(u for lane in self.lanes.values() for f in lane.flights.values() for u in f.units)]:
+        for unit in [
+            *self._waiting,
+            *(u for lane in self.lanes.values() for f in lane.flights.values() for u in f.units),
+        ]:
             unit.fail(closing)
         for lane in self.lanes.values():
             self._flights.end(lane)

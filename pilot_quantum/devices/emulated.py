@@ -378,7 +378,9 @@ def _following(trace: list[list[float]], mean: float, rng: Any) -> Iterator[tupl
 def _sampled(circuit: Any, shots: int, seed: int, simulator: Any) -> Counts:
     from qiskit import transpile
 
-    result = simulator.run(transpile(circuit, simulator, optimization_level=0), shots=shots, seed_simulator=seed % 2**31)
+    result = simulator.run(
+        transpile(circuit, simulator, optimization_level=0), shots=shots, seed_simulator=seed % 2**31
+    )
     found = result.result()
     if not found.success:
         raise DeviceError(f"Aer: {found.status}")

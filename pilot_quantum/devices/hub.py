@@ -167,7 +167,9 @@ class DeviceHub:
             local = self._local_choice(question[4] if question[0] == "run" else question[1])
             if local is not None:
                 if question[0] == "run":
-                    self._note(question[6], (Decision(0.0, local.name, "send", "a simulator in the worker's own process"),))
+                    self._note(
+                        question[6], (Decision(0.0, local.name, "send", "a simulator in the worker's own process"),)
+                    )
                 return "local", local
             if question[0] == "local":
                 return "none", None
@@ -175,7 +177,9 @@ class DeviceHub:
         except Exception as error:  # noqa: BLE001 - whatever it is, the task that asked gets it
             return "error", _portable(error)
 
-    def _run(self, packed: bytes, shots: int, seeds: list[int], request: DeviceRequest, key: str | None, task: int) -> Any:  # noqa: PLR0917 - a message, unpacked
+    def _run(
+        self, packed: bytes, shots: int, seeds: list[int], request: DeviceRequest, key: str | None, task: int
+    ) -> Any:  # noqa: PLR0917 - a message, unpacked
         broker = self.broker
         if broker is None:
             raise UnsatisfiableRequest("the pilot has no devices")
@@ -215,7 +219,9 @@ def _policy(options: Mapping[str, Any]) -> RoutingPolicy:
     if name == "weighted":
         return Weighted(**numbers)
     if numbers:
-        raise InvalidDescription(f"device_options.{next(iter(numbers))}: belongs to the policy 'weighted', not {name!r}")
+        raise InvalidDescription(
+            f"device_options.{next(iter(numbers))}: belongs to the policy 'weighted', not {name!r}"
+        )
     return POLICIES[name]()
 
 

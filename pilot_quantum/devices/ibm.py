@@ -123,7 +123,11 @@ class IbmDevice(AbstractDevice):
     def forecast(self, compiled: Compiled, shots: int) -> Forecast:
         """Return the vendor's usage formula: overhead + (repetition delay + circuit) for each shot."""
         delay = float(getattr(self._backend, "default_rep_delay", None) or _REPETITION_S)
-        parts = {"schedule": (compiled.duration_s or 0.0) * shots, "repetition_delay": delay * shots, "overhead": _OVERHEAD_S}
+        parts = {
+            "schedule": (compiled.duration_s or 0.0) * shots,
+            "repetition_delay": delay * shots,
+            "overhead": _OVERHEAD_S,
+        }
         return Forecast(sum(parts.values()), compiled.fidelity, parts_s=parts)
 
     def submit(self, job: DeviceJob) -> str:

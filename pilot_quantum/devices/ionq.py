@@ -47,7 +47,9 @@ _STATES: Final = {
     "failed": JobState.FAILED,
     "canceled": JobState.CANCELLED,
 }
-RETRIABLE: Final = frozenset({"InternalError", "QuantumComputerError", "SystemCancel", "SimulationTimeout", "PreflightError"})
+RETRIABLE: Final = frozenset(
+    {"InternalError", "QuantumComputerError", "SystemCancel", "SimulationTimeout", "PreflightError"}
+)
 """Failure codes that are not the circuit's fault."""
 _TAG: Final = "pilot_quantum_tag"
 _PAGE: Final = 100
@@ -82,7 +84,9 @@ class IonqDevice(AbstractDevice):
         try:
             from qiskit_ionq import IonQProvider
         except ModuleNotFoundError as error:
-            raise InvalidDescription(f"device kind 'ionq': needs {error.name!r} (pip install 'qhpc-miniapps[ionq]')") from error
+            raise InvalidDescription(
+                f"device kind 'ionq': needs {error.name!r} (pip install 'qhpc-miniapps[ionq]')"
+            ) from error
         with _environment:  # 1.1 asks the address in the environment for the number of qubits, whatever it is given
             before = os.environ.get("IONQ_API_URL")
             if self._url is not None:
@@ -92,7 +96,9 @@ class IonqDevice(AbstractDevice):
                     warnings.simplefilter("ignore")
                     provider = IonQProvider(url=self._url)
                     if not provider.credentials.get("token"):
-                        raise InvalidDescription("device kind 'ionq': no key found; set IONQ_API_KEY in the environment")
+                        raise InvalidDescription(
+                            "device kind 'ionq': no key found; set IONQ_API_KEY in the environment"
+                        )
                     backend = provider.get_backend(self._name)
             finally:
                 if before is None:
@@ -124,7 +130,9 @@ class IonqDevice(AbstractDevice):
         client = self._backend.client
         about = self._get(client, "backends", self._name)
         if not self._simulated:
-            found = self._get(client, "backends", self._name, "characterizations", limit=1).get("characterizations") or [{}]
+            found = self._get(client, "backends", self._name, "characterizations", limit=1).get(
+                "characterizations"
+            ) or [{}]
             self._calibration = found[0]
         status = about.get("status", "available")
         fidelity = self._calibration.get("fidelity", {})
@@ -178,7 +186,9 @@ class IonqDevice(AbstractDevice):
         one, two, width = compiled.gates_1q, compiled.gates_2q, compiled.source.num_qubits
         if self._simulated:
             seconds = 1.0 + (one + two) * 2e-9 * 2.0**width
-            return Forecast(seconds, 1.0 if self._noise == "ideal" else None, parts_s={"overhead": 1.0, "compute": seconds - 1.0})
+            return Forecast(
+                seconds, 1.0 if self._noise == "ideal" else None, parts_s={"overhead": 1.0, "compute": seconds - 1.0}
+            )
         timing, fidelity = self._calibration.get("timing", {}), self._calibration.get("fidelity", {})
         gates_s = shots * (one * timing.get("1q", 0.0) + two * timing.get("2q", 0.0))
         reading_s = shots * (timing.get("readout", 0.0) + timing.get("reset", 0.0))

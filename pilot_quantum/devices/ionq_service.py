@@ -165,7 +165,9 @@ class IonqService:
 
     def _errors(self, name: str) -> dict[str, float]:
         faults = self.settings.faults
-        jobs = len(self.store.listed(before=None, limit=10_000, visible_before=time.time())) if faults.drift_per_job else 0
+        jobs = (
+            len(self.store.listed(before=None, limit=10_000, visible_before=time.time())) if faults.drift_per_job else 0
+        )
         scale = (1 + faults.drift_per_job) ** jobs * (3.0 if faults.status.get(name) == "degraded" else 1.0)
         return {"spam": min(0.5, 0.005 * scale), "1q": min(0.5, 0.0002 * scale), "2q": min(0.5, 0.0046 * scale)}
 
@@ -280,7 +282,13 @@ class IonqService:
             return _error(404, "no such job")
         body = json.loads(row["request"])
         value = _price(body["backend"], *_gates(body), body["shots"])
-        return _json({"dry_run": False, "estimated_cost": {"value": value, "unit": "usd"}, "cost": {"value": value, "unit": "usd"}})
+        return _json(
+            {
+                "dry_run": False,
+                "estimated_cost": {"value": value, "unit": "usd"},
+                "cost": {"value": value, "unit": "usd"},
+            }
+        )
 
     async def _estimate(self, request: Request) -> JSONResponse:
         asked = request.query_params
@@ -290,13 +298,24 @@ class IonqService:
             return _error(404, f"no backend {backend}")
         return _json(
             {
-                "input_values": {"backend": backend, "1q_gates": one, "2q_gates": two, "qubits": int(asked.get("qubits", 1)), "shots": shots},
+                "input_values": {
+                    "backend": backend,
+                    "1q_gates": one,
+                    "2q_gates": two,
+                    "qubits": int(asked.get("qubits", 1)),
+                    "shots": shots,
+                },
                 "estimated_at": stamp(time.time()),
                 "estimated_cost": _price(backend, one, two, shots),
                 "cost_unit": "usd",
                 "estimated_execution_time": self.settings.run_s,
                 "current_predicted_queue_time": self.settings.wait_s + self.store.backlog_s(backend),
-                "rate_information": {"organization": "local", "cost_1q_gate": _RATE_1Q, "cost_2q_gate": _RATE_2Q, "job_cost_minimum": _LEAST},
+                "rate_information": {
+                    "organization": "local",
+                    "cost_1q_gate": _RATE_1Q,
+                    "cost_2q_gate": _RATE_2Q,
+                    "job_cost_minimum": _LEAST,
+                },
             }
         )
 
@@ -378,6 +397,34 @@ def _break(receive: _Receive) -> None:
     if transport is None:
         raise RuntimeError("this server does not let its connections be broken")
     transport.abort()
+
+
+def make_service(
+    *,
+    state: str = ":memory:",
+    wait_s: float = 0.0,
+    run_s: float = 0.0,
+    key: str | None = None,
+    faults: dict[str, Any] | None = None,
+) -> IonqService:
+    """Return a service.
+
+    Parameters
+    ----------
+    state
+        File of its jobs and sessions.
+    wait_s, run_s, key
+        See `ServiceSettings`.
+    faults
+        Fields of `Faults`.
+
+    Raises
+    ------
+    ValueError
+        If a fault is unknown.
+    """
+    trouble = Faults.from_dict(faults or {})
+    return IonqService(ServiceSettings(wait_s=wait_s, run_s=run_s, key=key, faults=trouble), JobStore(state))
 
 
 def serve(service: IonqService, port: int = 0, ready: Callable[[str], None] = lambda _url: None) -> None:

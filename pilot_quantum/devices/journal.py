@@ -127,7 +127,9 @@ class Journal:
     def intent(self, tag: str, device: str, keys: tuple[str, ...], *, shots: int, spent: dict[str, float]) -> None:
         """Record that a job is about to be sent; on disk when this returns."""
         now = time.time()
-        self._write({"step": "intent", "tag": tag, "device": device, "keys": keys, "shots": shots, "unix": now, "spent": spent})
+        self._write(
+            {"step": "intent", "tag": tag, "device": device, "keys": keys, "shots": shots, "unix": now, "spent": spent}
+        )
 
     def sent(self, tag: str, job_id: str) -> None:
         """Record the vendor's id."""

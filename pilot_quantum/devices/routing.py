@@ -84,7 +84,10 @@ def _none(offers: Sequence[Offer]) -> Route:
     if late:
         soonest = min(late, key=lambda offer: offer.completion_s)
         left = soonest.left_s or 0.0
-        return Route(None, f"none would end in the {left:.0f} s that the pilot has left (soonest {soonest.device}: {soonest.completion_s:.0f} s)")
+        return Route(
+            None,
+            f"none would end in the {left:.0f} s that the pilot has left (soonest {soonest.device}: {soonest.completion_s:.0f} s)",
+        )
     return Route(None, "no device that fits is up")
 
 
@@ -151,10 +154,15 @@ class Weighted:
         soonest = min(offer.completion_s for offer in usable)
 
         def score(offer: Offer) -> float:
-            return self.weight * (offer.fidelity or 0.0) / top + (1 - self.weight) * soonest / max(offer.completion_s, 1e-9)
+            return self.weight * (offer.fidelity or 0.0) / top + (1 - self.weight) * soonest / max(
+                offer.completion_s, 1e-9
+            )
 
         best = max(usable, key=score)
-        return Route(best.device, f"score {score(best):.2f}: fidelity {best.fidelity or 0.0:.3f}, ends in {best.completion_s:.0f} s")
+        return Route(
+            best.device,
+            f"score {score(best):.2f}: fidelity {best.fidelity or 0.0:.3f}, ends in {best.completion_s:.0f} s",
+        )
 
 
 @dataclass(frozen=True, slots=True)

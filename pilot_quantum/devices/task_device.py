@@ -86,7 +86,9 @@ class TaskDevice:
         made = as_circuits(circuits)
         number = self._ticket.request.shots if shots is None else shots
         own = list(seeds) if seeds is not None else [seed + index for index in range(len(made))]
-        said, found = _ask(self._ticket.address, ("run", _packed(made), number, own, self._ticket.request, key, self._ticket.task))
+        said, found = _ask(
+            self._ticket.address, ("run", _packed(made), number, own, self._ticket.request, key, self._ticket.task)
+        )
         if said == "local":
             return run_locally(found, made, number, own)
         self.results += found
@@ -162,7 +164,9 @@ def unpacked(data: bytes) -> list[Any]:
     return list(qpy.load(BytesIO(data)))
 
 
-def run_locally(description: DeviceDescription, circuits: Sequence[Any], shots: int, seeds: Sequence[int]) -> list[Counts]:
+def run_locally(
+    description: DeviceDescription, circuits: Sequence[Any], shots: int, seeds: Sequence[int]
+) -> list[Counts]:
     """Run circuits on a simulator in this process."""
     device = _local(description)
     job = DeviceJob("", tuple(device.compile(circuit) for circuit in circuits), shots, tuple(seeds))
@@ -219,7 +223,9 @@ def _ask(address: str, question: tuple[Any, ...]) -> tuple[str, Any]:
         said, found = connection.recv()
     except (OSError, EOFError) as error:
         _connection.cache_clear()
-        raise DeviceError(f"the devices of this pilot cannot be reached from here ({type(error).__name__}): they live on the driver's host") from error
+        raise DeviceError(
+            f"the devices of this pilot cannot be reached from here ({type(error).__name__}): they live on the driver's host"
+        ) from error
     if said == "error":
         raise found
     return said, found

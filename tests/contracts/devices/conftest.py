@@ -29,7 +29,11 @@ DEVICES = {
     "aer": ("aer", "dedicated", {}),
     "aer-noise": ("aer", "dedicated", {"noise_of": "generic:10"}),
     "emulated-dedicated": ("emulated", "dedicated", {"overhead_s": 0.01, "repetition_s": 1e-6}),
-    "emulated-shared": ("emulated", "shared", {"overhead_s": 0.01, "repetition_s": 1e-6, "others_waiting": 3, "others_job_s": 0.02}),
+    "emulated-shared": (
+        "emulated",
+        "shared",
+        {"overhead_s": 0.01, "repetition_s": 1e-6, "others_waiting": 3, "others_job_s": 0.02},
+    ),
     "emulated-session": ("emulated", "session", {"overhead_s": 0.01, "repetition_s": 1e-6, "results": "stand-in"}),
     "emulated-noisy": ("emulated", "dedicated", {"overhead_s": 0.01, "target": "generic:10", "results": "noisy"}),
     "ibm-job": ("ibm", "shared", {"local": "generic:10"}),
