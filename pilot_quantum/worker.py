@@ -4,8 +4,8 @@ Worker side; no engine, no manager. Every engine calls `run_message` with the by
 is bytes again. This module has the one broad ``except`` of the runtime: whatever a task raises travels back.
 
 Wire format (pickle protocol 5), driver to worker: ``(forget, functions, shared, function_id, calls, hand_back_s,
-ranks, ticket)``. ``functions`` are ``(id, pickled function)`` that this worker has not seen, ``shared`` is None or the shared
-values it has not seen and the numbers of those nobody needs any more, a call is either the tuple of positional
+ranks, ticket)``. ``functions`` are ``(id, pickled function)`` that this worker has not seen, ``shared`` is None or the
+shared values it has not seen and the numbers of those nobody needs any more, a call is either the tuple of positional
 arguments (only immutable scalars) or the pickled ``(args, kwargs)``, ``ranks`` is None or the `Ranks` of the one
 call, and ``ticket`` is None or what gives the function its ``device``. Worker to driver: see `Answer`.
 """

@@ -1,6 +1,6 @@
 """Devices: what runs circuits, how it is reached, and which one is chosen.
 
-Outsiders add a kind in the entry-point group ``pilot_quantum.devices``. Importing this package loads no quantum library.
+Outsiders add a kind in the entry-point group ``pilot_quantum.devices``. Importing this loads no quantum library.
 """
 
 from __future__ import annotations
@@ -84,7 +84,7 @@ def make(description: DeviceDescription, clock: Clock | None = None) -> Abstract
 
 
 def open_hub(description: PilotDescription, left_s: Callable[[], float | None]) -> DeviceHub | None:
-    """Return the hub of a pilot's devices, not started; None if it has none. Raises InvalidDescription as `DeviceHub`."""
+    """Return the hub of a pilot's devices, not started; None if it has none. Errors: see `DeviceHub`."""
     if not description.devices:
         return None
     from .hub import DeviceHub

@@ -21,7 +21,7 @@ from .base import (
 )
 
 if TYPE_CHECKING:
-    from .broker import BrokerSettings
+    from ._settings import BrokerSettings
     from .journal import Journal, JournalJob
 
 

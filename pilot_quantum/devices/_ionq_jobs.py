@@ -27,6 +27,10 @@ CREATE TABLE IF NOT EXISTS sessions (id TEXT PRIMARY KEY, backend TEXT, settings
 """
 
 
+_LAST_END: Final = """SELECT MAX(ends) FROM jobs
+    WHERE json_extract(request, '$.backend') = ? AND canceled IS NULL AND ends < 1e17"""
+
+
 class JobStore:
     """Jobs and sessions; every change is on disk before the reply.
 
@@ -54,7 +58,7 @@ class JobStore:
         now = time.time()
         with self._lock, self._base:
             last = self._base.execute(
-                "SELECT MAX(ends) FROM jobs WHERE json_extract(request, '$.backend') = ? AND canceled IS NULL AND ends < 1e17",
+                _LAST_END,
                 (request["backend"],),
             ).fetchone()[0]
             starts = 1e18 if stuck else max(now + wait_s, last or 0.0)
@@ -110,7 +114,7 @@ class JobStore:
         """Return the seconds until the last accepted job of a backend ends."""
         with self._lock:
             last = self._base.execute(
-                "SELECT MAX(ends) FROM jobs WHERE json_extract(request, '$.backend') = ? AND canceled IS NULL AND ends < 1e17",
+                _LAST_END,
                 (backend,),
             ).fetchone()[0]
         return max(0.0, (last or 0.0) - time.time())

@@ -1,4 +1,4 @@
-"""What turns the broker: the machine's time with a thread for each device, or a virtual clock in the caller's thread."""
+"""What turns the broker: the machine's time and a thread for each device, or a virtual clock in the caller's thread."""
 
 from __future__ import annotations
 

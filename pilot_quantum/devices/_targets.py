@@ -42,7 +42,7 @@ def backend_called(name: str) -> Any:
 
 @lru_cache(maxsize=16)
 def target_called(name: str) -> Any:
-    """Return the ``Target`` of `backend_called` without what its calibration says is broken (an error of one half or more)."""
+    """Return the ``Target`` of `backend_called` without what is broken by its calibration (errors of 1/2 or more)."""
     from qiskit.transpiler import Target
 
     given = backend_called(name).target

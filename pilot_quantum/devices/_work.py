@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from concurrent.futures import Future
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from ..descriptions import Budget, DeviceRequest
 from .base import AbstractDevice, Compiled, Counts, DeviceFacts, DeviceJob, JobState, JobView
@@ -100,6 +100,9 @@ class Unit:
             self.future.set_exception(error)
 
 
+_QUEUED: Final = JobView(JobState.QUEUED)
+
+
 @dataclass(slots=True, eq=False)
 class Flight:
     """A job between the broker and its end."""
@@ -110,7 +113,7 @@ class Flight:
     run_s: float
     cost: float
     job_id: str | None = None
-    view: JobView = JobView(JobState.QUEUED)
+    view: JobView = _QUEUED
     polls: int = 0
     withdrawn: str = ""
     adopted: bool = False
@@ -200,7 +203,8 @@ class Lane:
         for what in ("shots", "cost", "qpu_s"):
             limit = getattr(budget, what)
             if limit is not None and spent[what] + planned[what] > limit * (1 + 1e-12):
-                return f"its budget of {limit:g} {what} has {max(0.0, limit - spent[what]):g} left, {planned[what]:g} are needed"
+                left = max(0.0, limit - spent[what])
+                return f"its budget of {limit:g} {what} has {left:g} left, {planned[what]:g} are needed"
         return None
 
 

@@ -300,10 +300,10 @@ class AbstractDevice(ABC):
             f"device {self.description.name!r} of kind {self.description.kind!r} has no sessions ({ttl_s} s)"
         )
 
-    def close_session(self, session: str) -> None:
+    def close_session(self, session: str) -> None:  # noqa: B027 - devices without sessions have nothing to end
         """End a session; harmless when it has ended."""
 
-    def close(self) -> None:
+    def close(self) -> None:  # noqa: B027 - many hold nothing
         """Give back whatever the device holds; harmless when called twice."""
 
 

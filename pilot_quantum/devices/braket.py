@@ -24,8 +24,8 @@ _OPTIONS = {"backend": str, "qubits": int}
 class BraketDevice(ImmediateDevice):
     """Samples circuits with ``LocalSimulator``.
 
-    Options: ``backend`` (``"default"`` if not given), ``qubits`` (the widest circuit it is asked for; 24). The simulator
-    takes no seed.
+    Options: ``backend`` (``"default"`` if not given), ``qubits`` (the widest circuit it is asked for; 24). The
+    simulator takes no seed.
     """
 
     def __init__(self, description: DeviceDescription, clock: Clock) -> None:

@@ -1,8 +1,8 @@
 """The broker: brings waiting circuits to the devices of a pilot, and their counts back.
 
-Circuits wait here, not at a vendor, for as long as that costs nothing: a device gets a job when it has room for one, and
-which device that should be is asked again whenever something has changed. Circuits that wait in a vendor's queue are
-asked about again as well, and withdrawn if another device has become better; they are sent elsewhere only when the
+Circuits wait here, not at a vendor, for as long as that costs nothing: a device gets a job when it has room for one,
+and which device that should be, is asked again whenever something has changed. Circuits that wait in a vendor's queue
+are asked about again as well, and withdrawn if another device has become better; they are sent elsewhere only when the
 vendor has confirmed that the job will not run.
 
 One loop thread decides; each device has a thread for its blocking calls and one for compilation, which is never on the
@@ -15,7 +15,6 @@ import itertools
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, wait
-from dataclasses import dataclass
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, final
 
@@ -25,42 +24,17 @@ from . import make
 from ._flights import Flights
 from ._loops import make_loop
 from ._offers import offers_for, reasons_against
+from ._prepare import Preparation
+from ._settings import BrokerSettings
 from ._work import Decision, Flight, Lane, Unit, WorkResult
-from .base import BudgetExhausted, DeviceError, DeviceFacts, unfit
+from .base import BudgetExhausted, DeviceFacts
 from .clock import Clock, VirtualClock
 from .routing import FastestCompletion, RoutingPolicy
 
 if TYPE_CHECKING:
     from .journal import Journal
 
-
-@dataclass(frozen=True, slots=True)
-class BrokerSettings:
-    """How the broker behaves; all times in seconds.
-
-    Attributes
-    ----------
-    refresh_s
-        Between two looks at a device while circuits wait.
-    reroute_s
-        Between two considerations of a job that waits at a vendor.
-    gain_s, gain
-        A waiting job is moved only if it is predicted to end this much, and this share, earlier elsewhere.
-    stuck_s
-        A job that has not ended after this long is withdrawn.
-    attempts
-        How often a circuit is sent, when jobs fail through no fault of their own.
-    retry_s
-        Before a device that could not be reached is asked again.
-    """
-
-    refresh_s: float = 60.0
-    reroute_s: float = 60.0
-    gain_s: float = 30.0
-    gain: float = 0.2
-    stuck_s: float = 24 * 3600.0
-    attempts: int = 5
-    retry_s: float = 1.0
+__all__ = ["BrokerSettings", "DeviceBroker", "WorkResult"]
 
 
 @final
@@ -109,6 +83,7 @@ class DeviceBroker:
         self._ends_s = ends_s
         self.lanes = {device.name: Lane(make(device, self.clock), journal) for device in devices}
         self._flights = Flights(self._loop, journal, self)
+        self._preparation = Preparation(self._loop, self.lanes, self.settings, self._prepared)
         self._waiting: deque[Unit] = deque()
         self._adopted: dict[str, Unit | None] = {}
         self._numbers = itertools.count()
@@ -248,62 +223,15 @@ class DeviceBroker:
                 unit.note(self.clock.now(), "", "recover", "its job was sent before a crash")
                 self._flights.claim(unit)
             else:
-                self._prepare(unit)
+                self._preparation.begin(unit)
         for lane in self.lanes.values():
             self.refresh(lane)
 
-    def _prepare(self, unit: Unit) -> None:
-        """Compile for every device; what cannot be reached is asked again, and joins later."""
-        unit.unresolved = set(self.lanes)
-        for lane in self.lanes.values():
-            self._compile(lane, unit)
-
-    def _compile(self, lane: Lane, unit: Unit) -> None:
-        def then(found: Any, error: BaseException | None) -> None:
-            self._tried(lane, unit, found, error)
-
-        if not unit.future.done():
-            self._loop.effect(f"{lane.name}/compile", lambda: self._try(lane, unit), then)
-
-    def _try(self, lane: Lane, unit: Unit) -> Any:
-        facts = lane.known or lane.device.facts()
-        wanted = unit.request
-        reason = unfit(facts, wanted)
-        if reason is None and unit.circuit.num_qubits > facts.n_qubits:
-            reason = f"it has {facts.n_qubits} qubits, the circuit {unit.circuit.num_qubits}"
-        if reason is None and facts.max_shots is not None and unit.shots > facts.max_shots:
-            reason = f"it takes {facts.max_shots} shots, {unit.shots} are asked"
-        return facts, reason if reason is not None else lane.device.compile(unit.circuit)
-
-    def _tried(self, lane: Lane, unit: Unit, found: Any, error: BaseException | None) -> None:
-        if isinstance(error, DeviceError) and error.retriable:
-            unit.unreachable.add(lane.name)
-            self._loop.after(self.settings.retry_s, self._compile, lane, unit)
-        else:
-            unit.unresolved.discard(lane.name)
-            unit.unreachable.discard(lane.name)
-            self._note_fit(lane, unit, found, error)
-        if unit.queued or unit.unresolved - unit.unreachable:
-            self.changed()
-        elif unit.compiled:
-            unit.queued = True
+    def _prepared(self, unit: Unit | None) -> None:
+        """Take a circuit that some device can run; None says that a waiting one has got another device."""
+        if unit is not None:
             self._waiting.append(unit)
-            self.changed()
-        elif unit.unreachable:
-            unit.note(self.clock.now(), lane.name, "wait", str(error))
-        else:
-            reasons = "; ".join(f"{name!r}: {reason}" for name, reason in unit.unfit.items())
-            unit.fail(UnsatisfiableRequest(f"no device of this pilot can ever run the circuit: {reasons}"))
-
-    def _note_fit(self, lane: Lane, unit: Unit, found: Any, error: BaseException | None) -> None:
-        if error is not None:
-            unit.unfit[lane.name] = f"it cannot compile the circuit: {error}"
-            return
-        lane.known = lane.known or found[0]
-        if isinstance(found[1], str):
-            unit.unfit[lane.name] = found[1]
-        else:
-            unit.compiled[lane.name] = found[1]
+        self.changed()
 
     def changed(self) -> None:
         """Route again soon."""
@@ -448,7 +376,7 @@ class DeviceBroker:
         for key in keys:
             unit = self._adopted.pop(key, None)
             if unit is not None:
-                self._prepare(unit)
+                self._preparation.begin(unit)
 
     def _end(self) -> None:
         closing = ManagerClosed("the DeviceBroker was closed before this circuit had a result")

@@ -17,11 +17,9 @@ of a stand-in that is cheap at any width: ideal samples, of which a share of 1 â
 from __future__ import annotations
 
 import itertools
-import json
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
 from .._registry import check_options
@@ -29,6 +27,7 @@ from ..errors import InvalidDescription
 from ._compile import Compiler
 from ._queue import Queue
 from ._targets import backend_called, target_called
+from ._worlds import others, outages
 from .base import (
     AbstractDevice,
     Compiled,
@@ -69,7 +68,6 @@ _OPTIONS = {
 }
 _REPETITION_S: Final = 250e-6
 _OVERHEAD_S: Final = 2.0
-_HORIZON_H: Final = 24 * 14
 _REPORT_S: Final = 3600.0
 
 
@@ -86,8 +84,9 @@ class EmulatedDevice(AbstractDevice):
     ``repetition_s`` and ``overhead_s`` (see above; the target's own default delay, and 2 s), ``cost_per_shot``,
     ``max_circuits`` of a job, ``error_scale`` (all errors times this).
 
-    Shared access: other people's jobs keep the device busy for the fraction ``others_load`` of the time, ``others_job_s``
-    seconds each on average, exponentially distributed; ``others_waiting`` of them wait at the start. ``queue_trace`` is
+    Shared access: other people's jobs keep the device busy for the fraction ``others_load`` of the time,
+    ``others_job_s`` seconds each on average, exponentially distributed;
+    ``others_waiting`` of them wait at the start. ``queue_trace`` is
     JSON [[time, jobs waiting], â€¦] instead, recorded. ``queue_guess`` is the spread (sigma of a log-normal) of the
     prediction that the device gives of its queue.
 
@@ -105,7 +104,7 @@ class EmulatedDevice(AbstractDevice):
         self.projected = clock.virtual
         self._options = options
         self._seed = int(options.get("seed", 0))
-        self._queue = Queue(self._others(), self._outages())
+        self._queue = Queue(others(options, f"{description.name}-{self._seed}"), outages(options))
         self._sent: dict[str, _Sent] = {}
         self._numbers = itertools.count()
         self._sessions: dict[str, tuple[float, float]] = {}
@@ -124,10 +123,7 @@ class EmulatedDevice(AbstractDevice):
 
     @cached_property
     def _compiler(self) -> Compiler:
-        from qiskit import transpile
-
-        target = self.target
-        return Compiler(lambda c: transpile(c, target=target, optimization_level=2, seed_transpiler=7), target)
+        return _compiler_for(str(self._options.get("target", "FakeSherbrooke")))
 
     @cached_property
     def _median_errors(self) -> tuple[float | None, float | None]:
@@ -235,7 +231,7 @@ class EmulatedDevice(AbstractDevice):
             return JobView(JobState.RUNNING)
         return JobView(JobState.QUEUED, wait_s=ahead * self._guess(self.clock.now()))
 
-    def poll_after_s(self, job_id: str, polls: int) -> float:
+    def poll_after_s(self, job_id: str, polls: int) -> float:  # noqa: ARG002 - the interface's
         """Return the time until the job ends on a virtual clock; at most a second on the real one."""
         left = max(0.0, self._queue.ends_s(job_id) - self.clock.now()) + 1e-6
         return left if self.clock.virtual else min(left, 1.0)
@@ -300,38 +296,6 @@ class EmulatedDevice(AbstractDevice):
 
     # Its world.
 
-    def _others(self) -> Iterator[tuple[float, float]]:
-        """Other people's jobs: Poisson arrivals with exponential service, or as many as a recorded queue asks for."""
-        import random
-
-        rng = random.Random(f"{self.description.name}-{self._seed}")
-        mean = float(self._options.get("others_job_s", 60.0))
-        trace = self._options.get("queue_trace")
-        if trace is not None:
-            yield from _following(json.loads(str(trace)), mean, rng)
-            return
-        for _ in range(int(self._options.get("others_waiting", 0))):
-            yield 0.0, rng.expovariate(1 / mean)
-        load = float(self._options.get("others_load", 0.0))
-        time_s = 0.0
-        while load > 0:
-            time_s += rng.expovariate(load / mean)
-            yield time_s, rng.expovariate(1 / mean)
-
-    def _outages(self) -> list[tuple[float, float]]:
-        spans = [(float(start), float(end)) for start, end in self._options.get("outages", [])]
-        every, minutes = (float(self._options.get(key, 0.0)) for key in ("calibrate_every_h", "calibrate_min"))
-        if every > 0 and minutes > 0:
-            count = int(_HORIZON_H / every)
-            spans += [(3600 * every * k, 3600 * every * k + 60 * minutes) for k in range(1, count)]
-        merged: list[tuple[float, float]] = []
-        for start, end in sorted(spans):
-            if merged and start <= merged[-1][1]:
-                merged[-1] = (merged[-1][0], max(end, merged[-1][1]))
-            else:
-                merged.append((start, end))
-        return merged
-
     def _calibrated_s(self, now: float) -> float:
         every = float(self._options.get("calibrate_every_h", 0.0))
         if every <= 0:
@@ -356,23 +320,18 @@ class EmulatedDevice(AbstractDevice):
 _CONTROL: Final = frozenset({"measure", "delay", "reset", "if_else", "for_loop", "while_loop", "switch_case", "box"})
 
 
+@lru_cache(maxsize=16)
+def _compiler_for(name: str) -> Compiler:
+    """Return the compiler of a target; emulated devices of one target share it."""
+    from qiskit import transpile
+
+    target = target_called(name)
+    return Compiler(lambda c: transpile(c, target=target, optimization_level=2, seed_transpiler=7), target)
+
+
 def _median(values: list[float]) -> float | None:
     ordered = sorted(values)
     return ordered[len(ordered) // 2] if ordered else None
-
-
-def _following(trace: list[list[float]], mean: float, rng: Any) -> Iterator[tuple[float, float]]:
-    """Yield arrivals that keep a server with ``mean`` seconds a job at the recorded numbers of waiting jobs."""
-    before = 0.0
-    last_s: float | None = None
-    for time_s, waiting in trace:
-        served = 0.0 if last_s is None else (time_s - last_s) / mean
-        new = max(0, round(waiting - before + min(served, before + served)))
-        span = 0.0 if last_s is None else time_s - last_s
-        begin = time_s if last_s is None else last_s
-        for arrival in sorted(begin + span * rng.random() for _ in range(new)):
-            yield arrival, rng.expovariate(1 / mean)
-        before, last_s = waiting, time_s
 
 
 def _sampled(circuit: Any, shots: int, seed: int, simulator: Any) -> Counts:

@@ -37,8 +37,8 @@ OPTIONS: Final = {
     "refresh_s": float,
     "reroute_s": float,
 }
-"""``device_options`` of a pilot: ``policy`` (fastest, fidelity, weighted, cheapest), ``weight``, ``floor`` and ``share`` of
-the weighted policy, ``journal`` (file of paid work), ``clock`` (real or virtual), and two of `BrokerSettings`."""
+"""``device_options`` of a pilot: ``policy`` (fastest, fidelity, weighted, cheapest); ``weight``, ``floor`` and ``share``
+of the weighted one; ``journal`` (file of paid work); ``clock`` (real or virtual); two of `BrokerSettings`."""
 
 
 @final
@@ -179,7 +179,7 @@ class DeviceHub:
 
     def _run(
         self, packed: bytes, shots: int, seeds: list[int], request: DeviceRequest, key: str | None, task: int
-    ) -> Any:  # noqa: PLR0917 - a message, unpacked
+    ) -> Any:
         broker = self.broker
         if broker is None:
             raise UnsatisfiableRequest("the pilot has no devices")

@@ -51,8 +51,8 @@ class IbmDevice(AbstractDevice):
     """One backend of IBM.
 
     Options: ``backend`` (its name at IBM) or ``local`` (a recorded device, see kind ``emulated``), ``instance``,
-    ``mode`` (``"job"`` or ``"batch"`` for shared access), ``job_s`` (seconds assumed for each job in the queue, of which
-    IBM tells only the number; 30), ``visible_s`` as in kind ``ionq``.
+    ``mode`` (``"job"`` or ``"batch"`` for shared access), ``job_s`` (seconds assumed for each job in the queue, of
+    which IBM tells only the number; 30), ``visible_s`` as in kind ``ionq``.
     """
 
     def __init__(self, description: DeviceDescription, clock: Clock) -> None:

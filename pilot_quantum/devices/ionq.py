@@ -203,7 +203,7 @@ class IonqDevice(AbstractDevice):
     def submit(self, job: DeviceJob) -> str:
         """Send a job once."""
         import requests
-        from qiskit_ionq.exceptions import IonQAPIError, IonQError, IonQRetriableError
+        from qiskit_ionq.exceptions import IonQError
 
         bound = [one.bind() for one in job.circuits]
         options: dict[str, Any] = {"shots": job.shots, "extra_metadata": {_TAG: job.tag}, "noise_model": self._noise}
@@ -211,24 +211,8 @@ class IonqDevice(AbstractDevice):
             options["session_id"] = job.session
         try:
             return str(self._backend.run(bound if len(bound) > 1 else bound[0], **options).job_id())
-        except requests.exceptions.ConnectionError as error:
-            if _was_refused(error):
-                raise DeviceUnavailable(f"IonQ: {_reason(error)}") from None
-            raise ReplyLost(f"IonQ: {_reason(error)}") from None
-        except (requests.exceptions.RequestException, ValueError) as error:
-            raise ReplyLost(f"IonQ: {_reason(error)}") from None
-        except IonQRetriableError as error:
-            if getattr(error._cause, "status_code", 0) == 429:
-                raise DeviceUnavailable("IonQ: too many requests (429)") from None
-            raise ReplyLost(f"IonQ: {_reason(error)}") from None
-        except IonQAPIError as error:
-            if error.status_code >= 500:
-                raise ReplyLost(f"IonQ: {_reason(error)}") from None
-            if job.session is not None and "session" in str(error.message).lower():
-                raise SessionExpired(f"IonQ: {_reason(error)}") from None
-            raise DeviceError(f"IonQ: {_reason(error)}") from None
-        except IonQError as error:
-            raise DeviceError(f"IonQ: {_reason(error)}") from None
+        except (requests.exceptions.RequestException, ValueError, IonQError) as error:
+            raise _meaning(error, in_session=job.session is not None) from None
 
     def find(self, tag: str) -> str | None:
         """Look through the list of jobs, newest first, for the tag."""
@@ -320,6 +304,22 @@ class IonqDevice(AbstractDevice):
             self._backend.client.post("sessions", session, "end")
         except (IonQError, OSError) as error:
             raise DeviceUnavailable(f"IonQ: {_reason(error)}") from None
+
+
+def _meaning(error: Exception, *, in_session: bool) -> DeviceError:
+    """Return what an error of a submission says about the job: never accepted, refused for good, or unknown."""
+    from qiskit_ionq.exceptions import IonQError
+
+    cause = getattr(error, "_cause", error)
+    status = int(getattr(cause, "status_code", 0) or 0)
+    text = f"IonQ: {_reason(error)}"
+    if status == 429 or _was_refused(error):
+        return DeviceUnavailable(text)
+    if not isinstance(error, IonQError) or status >= 500 or (status == 0 and cause is not error):
+        return ReplyLost(text)
+    if in_session and status and "session" in str(getattr(cause, "message", "")).lower():
+        return SessionExpired(text)
+    return DeviceError(text)
 
 
 def _one_try_client(token: str, url: str) -> Any:

@@ -10,17 +10,30 @@ Assumed where the schema is silent: a job that names an ended session is refused
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
-import threading
 import time
-from collections.abc import Awaitable, Callable, Iterator, MutableMapping
+from collections.abc import MutableMapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from . import _ionq_circuits as circuits
 from ._ionq_faults import Faults
 from ._ionq_jobs import JobStore, stamp, state_of
+from ._ionq_serving import running, serve
+from ._ionq_wire import (
+    LEAST,
+    RATE_1Q,
+    RATE_2Q,
+    Receive,
+    Send,
+    active,
+    answer,
+    break_off,
+    gates,
+    price,
+    session_view,
+    swallow,
+)
 
 if TYPE_CHECKING:
     import sqlite3
@@ -29,12 +42,7 @@ if TYPE_CHECKING:
     from starlette.responses import JSONResponse
 
 _Scope = MutableMapping[str, Any]
-_Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
-_Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
-_RATE_1Q: Final = 0.0001645
-_RATE_2Q: Final = 0.001121
-_LEAST: Final = 12.42
-"""Assumed prices in US dollars: for each gate and shot, and for a job at least."""
+__all__ = ["BACKENDS", "IonqService", "ServiceSettings", "make_service", "running", "serve"]
 BACKENDS: Final = {"simulator": 29, "qpu.aria-1": 25, "qpu.forte-1": 36}
 
 
@@ -85,7 +93,7 @@ class IonqService:
         ]
         self._app = Starlette(routes=[Route(f"/v0.4{path}", call, methods=[how]) for path, call, how in routes])
 
-    async def __call__(self, scope: _Scope, receive: _Receive, send: _Send) -> None:
+    async def __call__(self, scope: _Scope, receive: Receive, send: Send) -> None:
         """Serve one request, with its fault."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
@@ -94,17 +102,17 @@ class IonqService:
         problem = self._unauthorized(scope, path)
         fault = None if problem else self.settings.faults.of_request(scope["method"], path)
         if problem:
-            await _answer(send, 401, problem)
+            await answer(send, 401, problem)
         elif fault == "reset":
-            _break(receive)
+            break_off(receive)
         elif fault == "drop":
-            await self._app(scope, receive, _swallow)
-            _break(receive)
+            await self._app(scope, receive, swallow)
+            break_off(receive)
         elif fault == "503-after":
-            await self._app(scope, receive, _swallow)
-            await _answer(send, 503, "Service Unavailable")
+            await self._app(scope, receive, swallow)
+            await answer(send, 503, "Service Unavailable")
         elif fault is not None:
-            await _answer(send, int(fault), "injected")
+            await answer(send, int(fault), "injected")
         else:
             await self._app(scope, receive, send)
 
@@ -197,7 +205,7 @@ class IonqService:
         if not isinstance(shots, int) or not 1 <= shots <= 1_000_000:
             return "shots must be between 1 and 1000000"
         session = body.get("session_id")
-        if session is not None and not self._active(self.store.session(session)):
+        if session is not None and not active(self.store.session(session)):
             return f"session {session} has ended"
         if not isinstance(work.get("circuit", work.get("circuits")), list):
             return "input needs a circuit"
@@ -228,7 +236,7 @@ class IonqService:
     def _view(self, row: sqlite3.Row, *, children: bool = False) -> dict[str, Any]:
         request, state, now = json.loads(row["request"]), state_of(row), time.time()
         parts = [part["id"] for part in self.store.children(row["id"])] if children else []
-        one, two = _gates(request)
+        one, two = gates(request)
         done, stuck = state == "completed", row["starts"] > 1e17
         where = f"/v0.4/jobs/{row['id']}/results/probabilities"
         failure = {"code": row["failure"], "message": "injected", "error": "injected"}
@@ -270,7 +278,7 @@ class IonqService:
         gates, qubits = request["input"]["circuit"], request["input"].get("qubits", 1)
         table = circuits.probabilities(circuits.build(gates, qubits))
         if request["backend"] != "simulator":
-            one, two = circuits.counts_of_gates(gates)
+            one, two = circuits.counts_ofgates(gates)
             errors = self._errors(request["backend"])
             fidelity = (1 - errors["1q"]) ** one * (1 - errors["2q"]) ** two * (1 - errors["spam"]) ** qubits
             table = circuits.sampled(table, request["shots"], fidelity=fidelity, qubits=qubits, seed=row["id"])
@@ -281,7 +289,7 @@ class IonqService:
         if row is None:
             return _error(404, "no such job")
         body = json.loads(row["request"])
-        value = _price(body["backend"], *_gates(body), body["shots"])
+        value = price(body["backend"], *gates(body), body["shots"])
         return _json(
             {
                 "dry_run": False,
@@ -306,15 +314,15 @@ class IonqService:
                     "shots": shots,
                 },
                 "estimated_at": stamp(time.time()),
-                "estimated_cost": _price(backend, one, two, shots),
+                "estimated_cost": price(backend, one, two, shots),
                 "cost_unit": "usd",
                 "estimated_execution_time": self.settings.run_s,
                 "current_predicted_queue_time": self.settings.wait_s + self.store.backlog_s(backend),
                 "rate_information": {
                     "organization": "local",
-                    "cost_1q_gate": _RATE_1Q,
-                    "cost_2q_gate": _RATE_2Q,
-                    "job_cost_minimum": _LEAST,
+                    "cost_1q_gate": RATE_1Q,
+                    "cost_2q_gate": RATE_2Q,
+                    "job_cost_minimum": LEAST,
                 },
             }
         )
@@ -326,48 +334,20 @@ class IonqService:
         if body.get("backend") not in BACKENDS:
             return _error(400, f"backend {body.get('backend')!r} is unknown")
         session = self.store.open_session(body["backend"], body.get("settings") or {})
-        return _json(_session_view(self.store.session(session)), 201)
+        return _json(session_view(self.store.session(session)), 201)
 
     async def _sessions(self, _request: Request) -> JSONResponse:
-        return _json({"organization_id": "local", "sessions": [_session_view(row) for row in self.store.sessions()]})
+        return _json({"organization_id": "local", "sessions": [session_view(row) for row in self.store.sessions()]})
 
     async def _session(self, request: Request) -> JSONResponse:
         row = self.store.session(request.path_params["session"])
-        return _error(404, "no such session") if row is None else _json(_session_view(row))
+        return _error(404, "no such session") if row is None else _json(session_view(row))
 
     async def _end_session(self, request: Request) -> JSONResponse:
         session = request.path_params["session"]
         self.store.end_session(session)
         row = self.store.session(session)
-        return _error(404, "no such session") if row is None else _json(_session_view(row))
-
-    @staticmethod
-    def _active(row: sqlite3.Row | None) -> bool:
-        return row is not None and row["ended"] is None and time.time() < row["ends"]
-
-
-def _session_view(row: sqlite3.Row | None) -> dict[str, Any]:
-    if row is None:
-        return {}
-    active = IonqService._active(row)
-    ended = row["ended"] if row["ended"] is not None else None if active else row["ends"]
-    return {
-        "id": row["id"], "created_at": stamp(row["created"]), "organization_id": "local", "backend": row["backend"],
-        "project_id": None, "creator_id": "local", "ended_at": stamp(ended), "ender_id": None, "active": active,
-        "status": "started" if active else "ended", "started_at": stamp(row["created"]),
-        "settings": {**json.loads(row["settings"]), "expires_at": stamp(row["ends"])},
-    }  # fmt: skip
-
-
-def _gates(request: dict[str, Any]) -> tuple[int, int]:
-    work = request["input"]
-    lists = [work["circuit"]] if "circuit" in work else [part["circuit"] for part in work.get("circuits", [])]
-    numbers = [circuits.counts_of_gates(gates) for gates in lists]
-    return sum(one for one, _ in numbers), sum(two for _, two in numbers)
-
-
-def _price(backend: str, one: int, two: int, shots: int) -> float:
-    return 0.0 if backend == "simulator" else max(_LEAST, shots * (one * _RATE_1Q + two * _RATE_2Q))
+        return _error(404, "no such session") if row is None else _json(session_view(row))
 
 
 def _json(body: Any, status: int = 200) -> JSONResponse:
@@ -378,25 +358,6 @@ def _json(body: Any, status: int = 200) -> JSONResponse:
 
 def _error(status: int, message: str) -> JSONResponse:
     return _json({"statusCode": status, "error": "Error", "message": message}, status)
-
-
-async def _answer(send: _Send, status: int, message: str) -> None:
-    body = json.dumps({"statusCode": status, "error": message, "message": message}).encode()
-    headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
-    await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": body})
-
-
-async def _swallow(_message: MutableMapping[str, Any]) -> None:
-    """Take a reply that nobody gets."""
-
-
-def _break(receive: _Receive) -> None:
-    """Break the connection: the server's own transport is behind the callable that it passes in."""
-    transport = getattr(getattr(receive, "__self__", None), "transport", None)
-    if transport is None:
-        raise RuntimeError("this server does not let its connections be broken")
-    transport.abort()
 
 
 def make_service(
@@ -425,36 +386,3 @@ def make_service(
     """
     trouble = Faults.from_dict(faults or {})
     return IonqService(ServiceSettings(wait_s=wait_s, run_s=run_s, key=key, faults=trouble), JobStore(state))
-
-
-def serve(service: IonqService, port: int = 0, ready: Callable[[str], None] = lambda _url: None) -> None:
-    """Serve on the loopback interface until interrupted; ``ready`` gets the address."""
-    import socket
-
-    import uvicorn
-
-    listening = socket.create_server(("127.0.0.1", port))
-    config = uvicorn.Config(service, log_level="critical", lifespan="off", timeout_graceful_shutdown=1, http="h11")
-    ready(f"http://127.0.0.1:{listening.getsockname()[1]}/v0.4")
-    uvicorn.Server(config).run(sockets=[listening])
-
-
-@contextlib.contextmanager
-def running(service: IonqService) -> Iterator[str]:
-    """Serve in a thread for the time of a ``with`` block; gives the address."""
-    import socket
-
-    import uvicorn
-
-    listening = socket.create_server(("127.0.0.1", 0))
-    config = uvicorn.Config(service, log_level="critical", lifespan="off", timeout_graceful_shutdown=1, http="h11")
-    server = uvicorn.Server(config)
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, name="ionq-service", daemon=True)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{listening.getsockname()[1]}/v0.4"
-    finally:
-        server.should_exit = True
-        thread.join(10)
-        service.store.close()
-        listening.close()

@@ -63,7 +63,7 @@ class PennylaneDevice(ImmediateDevice):
 
 
 def from_pennylane(tape: Any) -> Any:
-    """Return a PennyLane tape or ``QuantumScript`` as a ``QuantumCircuit`` that measures every wire, wire ``i`` = qubit ``i``.
+    """Return a PennyLane tape as a ``QuantumCircuit`` that measures every wire; wires keep their order.
 
     Gates that OpenQASM 2 lacks are decomposed by PennyLane.
     """

@@ -83,11 +83,8 @@ def _none(offers: Sequence[Offer]) -> Route:
     late = [offer for offer in offers if offer.online]
     if late:
         soonest = min(late, key=lambda offer: offer.completion_s)
-        left = soonest.left_s or 0.0
-        return Route(
-            None,
-            f"none would end in the {left:.0f} s that the pilot has left (soonest {soonest.device}: {soonest.completion_s:.0f} s)",
-        )
+        first = f"soonest {soonest.device}: {soonest.completion_s:.0f} s"
+        return Route(None, f"none would end in the {soonest.left_s or 0.0:.0f} s that the pilot has left ({first})")
     return Route(None, "no device that fits is up")
 
 

@@ -1,7 +1,7 @@
 """What a task receives as ``device``: circuits in, counts or expectation values out.
 
-Worker side. The broker of the pilot is reached through a socket in a directory of this user alone; where the device is a
-simulator that computes in the calling process, the worker makes its own.
+Worker side. The broker of the pilot is reached through a socket in a directory of this user alone; where the device is
+a simulator that computes in the calling process, the worker makes its own.
 """
 
 from __future__ import annotations
@@ -123,7 +123,7 @@ class TaskDevice:
 
 
 def as_circuits(circuits: Sequence[Any]) -> list[Any]:
-    """Return ``QuantumCircuit`` objects for circuits given as such, as OpenQASM 2 or 3, QPY bytes, or PennyLane tapes."""
+    """Return ``QuantumCircuit`` objects for circuits given so, as OpenQASM 2 or 3, as QPY bytes or PennyLane tapes."""
     from qiskit import QuantumCircuit
 
     made: list[Any] = []
@@ -224,7 +224,7 @@ def _ask(address: str, question: tuple[Any, ...]) -> tuple[str, Any]:
     except (OSError, EOFError) as error:
         _connection.cache_clear()
         raise DeviceError(
-            f"the devices of this pilot cannot be reached from here ({type(error).__name__}): they live on the driver's host"
+            f"the pilot's devices cannot be reached from here ({type(error).__name__}): they are at the driver's host"
         ) from error
     if said == "error":
         raise found

@@ -1,10 +1,10 @@
-"""Drivers and services killed at random, over the local IonQ service: ``python -m tests.services.crashes TRIALS [SEED]``.
+"""Drivers and services killed at random, over the local IonQ service: ``python -m tests.services.crashes N [SEED]``.
 
 Each trial has some circuits, each with its own angle, to be run once. The driver, which has a journal, is killed
 (SIGKILL) at a random time, once or twice, and started again with the same journal; in half of the trials the service is
-killed and started again as well. Meanwhile the service makes trouble by itself: requests break before and after they are
-accepted, or are answered with errors. In the end the driver has every count, and the service has accepted every circuit
-exactly once.
+killed and started again as well. Meanwhile the service makes trouble by itself: requests break before and after they
+are accepted, or are answered with errors. In the end the driver has every count, and the service has accepted
+every circuit exactly once.
 
 Everything is forked from this process, which has the imports done; so it must not have threads.
 """

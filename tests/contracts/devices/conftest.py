@@ -11,7 +11,7 @@ from qiskit import QuantumCircuit
 from pilot_quantum.descriptions import DeviceDescription
 from pilot_quantum.devices.ionq_service import IonqService, ServiceSettings, running
 
-SECRET = "a-key-that-must-not-be-seen-anywhere"
+SECRET = "a-key-that-must-not-be-seen-anywhere"  # noqa: S105 - of a service of our own
 
 
 @pytest.fixture(scope="session")

@@ -74,11 +74,13 @@ def test_a_device_says_what_it_is_and_what_circuits_cost(device: DeviceDescripti
 def test_circuits_of_one_structure_are_compiled_once(device: DeviceDescription) -> None:
     with DeviceBroker([device]) as broker:
         lane = broker.lanes[device.name].device
-        same = [lane.compile(qaoa(gamma=0.1 * k, beta=0.2 + k)) for k in range(1, 6)]
+        lane.compile(ghz(3))
+        before = lane._compiler.compilations  # type: ignore[attr-defined]  # every kind has one
+        same = [lane.compile(qaoa(5, gamma=0.1 * k, beta=0.2 + k)) for k in range(1, 6)]
+        assert lane._compiler.compilations - before <= 1  # type: ignore[attr-defined]  # as above
         assert len({one.structure for one in same}) == 1
+        assert all(not one.bind().parameters for one in same)
         assert lane.compile(ghz(3)).structure != same[0].structure
-        assert lane._compiler.compilations == 2  # type: ignore[attr-defined]  # every kind has one
-        assert [one.bind().parameters for one in same] == [set()] * 5 or all(not one.bind().parameters for one in same)
 
 
 def test_what_cannot_fit_is_refused_with_the_reason(device: DeviceDescription) -> None:
