@@ -6,11 +6,11 @@ from functools import lru_cache
 from typing import Any, Final
 
 from ..errors import InvalidDescription
+from ._importing import IMPORTING
 
 GENERIC: Final = "generic:"
 
 
-@lru_cache(maxsize=16)
 def backend_called(name: str) -> Any:
     """Return a backend: a snapshot of qiskit-ibm-runtime (``"FakeSherbrooke"``) or ``"generic:N"`` with N qubits.
 
@@ -19,6 +19,12 @@ def backend_called(name: str) -> Any:
     InvalidDescription
         If there is none of that name.
     """
+    with IMPORTING:
+        return _backend_called(name)
+
+
+@lru_cache(maxsize=16)
+def _backend_called(name: str) -> Any:
     if name.startswith(GENERIC):
         from qiskit.providers.fake_provider import GenericBackendV2
 

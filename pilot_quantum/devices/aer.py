@@ -9,6 +9,7 @@ from .._registry import check_options
 from ..errors import InvalidDescription
 from ._compile import Compiler
 from ._immediate import ImmediateDevice
+from ._importing import IMPORTING
 from ._targets import backend_called, target_called
 from .base import Compiled, Counts, DeviceError, DeviceFacts, DeviceJob
 
@@ -34,8 +35,9 @@ class AerDevice(ImmediateDevice):
 
     @cached_property
     def _simulator(self) -> Any:
-        from qiskit_aer import AerSimulator
-        from qiskit_aer.noise import NoiseModel
+        with IMPORTING:
+            from qiskit_aer import AerSimulator
+            from qiskit_aer.noise import NoiseModel
 
         options = dict(self.description.options)
         settings: dict[str, Any] = {

@@ -23,7 +23,7 @@ from ..errors import InvalidDescription, ManagerClosed, UnsatisfiableRequest
 from . import make
 from ._flights import Flights
 from ._loops import make_loop
-from ._offers import offers_for, reasons_against
+from ._offers import Planned, offers_for, reasons_against
 from ._prepare import Preparation
 from ._settings import BrokerSettings
 from ._work import Decision, Flight, Lane, Unit, WorkResult
@@ -252,7 +252,7 @@ class DeviceBroker:
 
     def _route(self) -> None:
         self._dirty = False
-        backlog = dict.fromkeys(self.lanes, 0.0)
+        backlog = {name: Planned() for name in self.lanes}
         plans: dict[str, list[Unit]] = {name: [] for name in self.lanes}
         kept: deque[Unit] = deque()
         while self._waiting:
@@ -264,11 +264,20 @@ class DeviceBroker:
         self._waiting.extendleft(reversed(kept))
         for name, units in plans.items():
             self._send(self.lanes[name], units)
+        self._keep_looking()
+
+    def _keep_looking(self) -> None:
+        """Look at every device now and then as long as circuits are on their way."""
+        if self._waiting or any(lane.flights for lane in self.lanes.values()):
+            for lane in self.lanes.values():
+                if not lane.look_planned:
+                    lane.look_planned = True
+                    self._loop.after(self.settings.refresh_s, self._look_again, lane)
 
     def _open(self, lane: Lane, plans: dict[str, list[Unit]]) -> bool:
         return len(plans[lane.name]) < lane.room * lane.batch and (lane.online or not self._policy.adaptive)
 
-    def _place(self, unit: Unit, backlog: dict[str, float], plans: dict[str, list[Unit]]) -> bool:
+    def _place(self, unit: Unit, backlog: dict[str, Planned], plans: dict[str, list[Unit]]) -> bool:
         """Plan a circuit for a device with room; return False if it goes on waiting (or has failed)."""
         now = self.clock.now()
         offers = offers_for(unit, self.lanes, now, self._ends_s(), backlog)
@@ -287,7 +296,8 @@ class DeviceBroker:
             unit.note(now, "", "wait", reason)
             return False
         lane = self.lanes[device]
-        backlog[device] += lane.device.forecast(unit.compiled[device], unit.shots).run_s
+        forecast = lane.device.forecast(unit.compiled[device], unit.shots)
+        backlog[device].add(unit.shots, forecast)
         if not lane.online or not self._open(lane, plans):
             unit.note(now, device, "wait", f"{reason}; it has no room yet")
             return False
@@ -352,10 +362,9 @@ class DeviceBroker:
         lane.known = facts or lane.known
         lane.trouble = str(error) if facts is None else facts.note
         lane.pause_s = self.settings.retry_s if facts is not None else min(2 * lane.pause_s, self.settings.refresh_s)
-        busy = self._waiting or any(other.flights for other in self.lanes.values())
-        if not lane.look_planned and (facts is None or busy):
+        if facts is None and not lane.look_planned:
             lane.look_planned = True
-            self._loop.after(lane.pause_s if facts is None else self.settings.refresh_s, self._look_again, lane)
+            self._loop.after(lane.pause_s, self._look_again, lane)
         self.changed()
         if before is None or facts is None or _differs(before, facts):
             for flight in list(lane.flights.values()):

@@ -10,7 +10,6 @@ The key comes from ``IONQ_API_KEY`` (or the other places where the vendor's clie
 from __future__ import annotations
 
 import os
-import threading
 import warnings
 from datetime import UTC, datetime
 from functools import cached_property
@@ -19,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 from .._registry import check_options
 from ..errors import InvalidDescription
 from ._compile import Compiler
+from ._importing import IMPORTING
 from .base import (
     AbstractDevice,
     Compiled,
@@ -55,7 +55,6 @@ _TAG: Final = "pilot_quantum_tag"
 _PAGE: Final = 100
 _PAGES: Final = 50
 _RATES: Final = (0.0001645, 0.001121, 12.42)
-_environment = threading.Lock()
 
 
 class IonqDevice(AbstractDevice):
@@ -82,12 +81,13 @@ class IonqDevice(AbstractDevice):
     @cached_property
     def _backend(self) -> Any:
         try:
-            from qiskit_ionq import IonQProvider
+            with IMPORTING:
+                from qiskit_ionq import IonQProvider
         except ModuleNotFoundError as error:
             raise InvalidDescription(
                 f"device kind 'ionq': needs {error.name!r} (pip install 'qhpc-miniapps[ionq]')"
             ) from error
-        with _environment:  # 1.1 asks the address in the environment for the number of qubits, whatever it is given
+        with IMPORTING:  # 1.1 asks the address in the environment for the number of qubits, whatever it is given
             before = os.environ.get("IONQ_API_URL")
             if self._url is not None:
                 os.environ["IONQ_API_URL"] = str(self._url)

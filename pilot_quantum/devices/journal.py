@@ -81,7 +81,11 @@ class Journal:
         except OSError as error:
             self._file.close()
             raise InvalidDescription(f"journal = {str(path)!r}: another process holds it") from error
-        self._read()
+        try:
+            self._read()
+        except InvalidDescription:
+            self._file.close()
+            raise
 
     def __enter__(self) -> Self:
         """Return the journal."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -35,7 +36,7 @@ def test_a_dedicated_device_is_leased_to_one_batch_at_a_time_and_not_for_compila
         results = broker.run(made(9), shots=100)
         leases = sorted(broker.lanes["mine"].leases)
         assert len({result.job_id for result in results}) == 3
-        assert all(end <= start + 1e-9 for (_, end), (start, _) in zip(leases, leases[1:], strict=False))
+        assert all(end <= start + 1e-9 for (_, end), (start, _) in pairwise(leases))
         held = sum(end - start for start, end in leases)
         assert held == pytest.approx(sum(result.qpu_s or 0.0 for result in results), rel=1e-3)  # nothing but the runs
 
@@ -117,12 +118,11 @@ def test_a_device_that_drifts_below_the_floor_loses_its_waiting_circuits() -> No
     ) as broker:
         [result] = broker.run([ghz(5)], shots=100)
     assert result.device == "steady"
-    assert [d.device for d in result.decisions if d.action == "send"][0] == "drifts"
+    assert next(d.device for d in result.decisions if d.action == "send") == "drifts"
     assert (result.fidelity or 0.0) >= good - 0.03
 
 
 def test_a_shorter_queue_draws_waiting_circuits_over() -> None:
-    """The first device looks empty, but a crowd arrives before our jobs; FIFO keeps those sent, the rest goes elsewhere."""
     near = described("near", batch=1, jobs_in_flight=1, others_load=0.5, others_job_s=200.0, seed=3)
     far = described("far", batch=1, jobs_in_flight=1)
     with DeviceBroker([near, far], clock=VirtualClock(), settings=QUICK) as broker:
