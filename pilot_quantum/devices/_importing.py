@@ -1,4 +1,4 @@
-"""One lock for the import of quantum libraries: they import each other in circles, which several threads see half done."""
+"""One lock for the import of quantum libraries: circles of imports look half done from a second thread."""
 
 from __future__ import annotations
 

@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from ..errors import UnsatisfiableRequest
-from ._importing import IMPORTING
 from ._loops import Loop
 from ._settings import BrokerSettings
 from ._work import Lane, Unit
@@ -55,10 +54,7 @@ class Preparation:
             reason = f"it has {facts.n_qubits} qubits, the circuit {unit.circuit.num_qubits}"
         if reason is None and facts.max_shots is not None and unit.shots > facts.max_shots:
             reason = f"it takes {facts.max_shots} shots, {unit.shots} are asked"
-        if reason is not None:
-            return facts, reason
-        with IMPORTING:
-            return facts, lane.device.compile(unit.circuit)
+        return facts, reason if reason is not None else lane.device.compile(unit.circuit)
 
     def _tried(self, lane: Lane, unit: Unit, found: Any, error: BaseException | None) -> None:
         if isinstance(error, DeviceError) and error.retriable:

@@ -37,8 +37,8 @@ OPTIONS: Final = {
     "refresh_s": float,
     "reroute_s": float,
 }
-"""``device_options`` of a pilot: ``policy`` (fastest, fidelity, weighted, cheapest); ``weight``, ``floor`` and ``share``
-of the weighted one; ``journal`` (file of paid work); ``clock`` (real or virtual); two of `BrokerSettings`."""
+"""``device_options`` of a pilot: ``policy`` (fastest, fidelity, weighted, cheapest); ``weight``, ``floor`` and
+``share`` of the weighted one; ``journal`` (file of paid work); ``clock`` (real or virtual); two of `BrokerSettings`."""
 
 
 @final

@@ -8,6 +8,7 @@ exist only in IBM's cloud and are **unverified** there.
 from __future__ import annotations
 
 import itertools
+import warnings
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
@@ -134,7 +135,9 @@ class IbmDevice(AbstractDevice):
         """Send a job."""
         from qiskit_ibm_runtime import SamplerV2
 
-        sampler = SamplerV2(mode=self._mode(job))
+        with warnings.catch_warnings():  # 0.50 announces a successor, which has no local mode yet
+            warnings.simplefilter("ignore", DeprecationWarning)
+            sampler = SamplerV2(mode=self._mode(job))
         if self.paid:
             sampler.options.environment.job_tags = [job.tag]
         else:

@@ -278,7 +278,7 @@ class IonqService:
         gates, qubits = request["input"]["circuit"], request["input"].get("qubits", 1)
         table = circuits.probabilities(circuits.build(gates, qubits))
         if request["backend"] != "simulator":
-            one, two = circuits.counts_ofgates(gates)
+            one, two = circuits.counts_of_gates(gates)
             errors = self._errors(request["backend"])
             fidelity = (1 - errors["1q"]) ** one * (1 - errors["2q"]) ** two * (1 - errors["spam"]) ** qubits
             table = circuits.sampled(table, request["shots"], fidelity=fidelity, qubits=qubits, seed=row["id"])
