@@ -78,7 +78,8 @@ class DeviceRequest:
             if value is not None:
                 _real(what, value, "must be a number from 0 to 1, or None")
                 _require(value <= 1, what, value, "must be a number from 0 to 1, or None")
-        named = isinstance(self.gates, tuple) and all(isinstance(gate, str) for gate in self.gates)
+        gates: object = self.gates
+        named = isinstance(gates, tuple) and all(isinstance(gate, str) for gate in gates)
         _require(named, "gates", self.gates, "must be a tuple of gate names")
 
 
@@ -352,9 +353,8 @@ class PilotDescription:
                 _whole(what, value, least, f"must be a whole number, {least} or more, or None for all there is")
         if self.walltime_s is not None:
             _real("walltime_s", self.walltime_s, "must be a positive number of seconds, or None", above=True)
-        devices = isinstance(self.devices, tuple) and all(
-            isinstance(device, DeviceDescription) for device in self.devices
-        )
+        held: object = self.devices
+        devices = isinstance(held, tuple) and all(isinstance(device, DeviceDescription) for device in held)
         _require(devices, "devices", self.devices, "must be a tuple of DeviceDescription")
         names = [device.name for device in self.devices]
         _require(len(set(names)) == len(names), "devices", names, "must have different names")

@@ -49,4 +49,5 @@ class ImmediateDevice(AbstractDevice):
 
     @property
     def _done(self) -> dict[str, tuple[list[Counts], float]]:
-        return self.__dict__.setdefault("_results", {})
+        found: dict[str, tuple[list[Counts], float]] = self.__dict__.setdefault("_results", {})
+        return found

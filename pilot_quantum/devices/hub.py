@@ -7,6 +7,7 @@ import shutil
 import tempfile
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from multiprocessing.connection import Listener
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, final
@@ -69,7 +70,7 @@ class DeviceHub:
         self._options = dict(options)
         self._left_s = left_s
         self._policy = _policy(self._options)
-        clock = self._options.get("clock", "real")
+        clock = str(self._options.get("clock", "real"))
         if clock not in ("real", "virtual"):
             raise InvalidDescription(f"device_options.clock = {clock!r}: must be real or virtual")
         self._virtual = clock == "virtual"
@@ -91,13 +92,18 @@ class DeviceHub:
         """Open the broker and the gateway."""
         journal = self._options.get("journal")
         self._journal = Journal(str(journal)) if journal is not None else None
-        known = {key: float(self._options[key]) for key in ("refresh_s", "reroute_s") if key in self._options}
+        usual = BrokerSettings()
+        settings = replace(
+            usual,
+            refresh_s=float(self._options.get("refresh_s", usual.refresh_s)),
+            reroute_s=float(self._options.get("reroute_s", usual.reroute_s)),
+        )
         self.broker = DeviceBroker(
             self._devices,
             self._policy,
             journal=self._journal,
             clock=VirtualClock() if self._virtual else RealClock(),
-            settings=BrokerSettings(**known),
+            settings=settings,
             ends_s=self._left_s,
         )
         self._directory = tempfile.mkdtemp(prefix="pq-devices-")  # of this user alone (0700): nobody else can connect

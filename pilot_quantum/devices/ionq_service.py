@@ -182,6 +182,7 @@ class IonqService:
     # Jobs.
 
     async def _create(self, request: Request) -> JSONResponse:
+        body: dict[str, Any] = {}
         try:
             body = json.loads(await request.body())
             problem = self._refusal(body)

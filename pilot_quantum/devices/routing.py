@@ -6,7 +6,7 @@ broker asks again whenever something has changed, and for adaptive policies also
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar, NamedTuple, Protocol
 
@@ -60,15 +60,12 @@ class Route(NamedTuple):
 
 
 class RoutingPolicy(Protocol):
-    """Chooses among devices that fit a circuit.
+    """Chooses among devices that fit a circuit."""
 
-    Attributes
-    ----------
-    adaptive
-        Whether circuits that wait are asked about again.
-    """
-
-    adaptive: bool
+    @property
+    def adaptive(self) -> bool:
+        """Whether circuits that wait are asked about again."""
+        ...
 
     def route(self, number: int, offers: Sequence[Offer]) -> Route:
         """Choose for circuit ``number``; ``offers`` is never empty, in the order of the pilot's devices."""
@@ -211,7 +208,7 @@ class LeastBusyOnce:
         return Route(self._chosen, "least busy when it was chosen")
 
 
-POLICIES: dict[str, type[RoutingPolicy]] = {
+POLICIES: dict[str, Callable[[], RoutingPolicy]] = {
     "fastest": FastestCompletion,
     "fidelity": BestFidelity,
     "weighted": Weighted,

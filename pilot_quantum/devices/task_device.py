@@ -205,14 +205,15 @@ def _in_basis(circuit: Any, pauli: str) -> Any:
 
 def _mean_parity(counts: Counts) -> float:
     total = sum(counts.values())
-    return sum(number * (-1) ** bits.count("1") for bits, number in counts.items()) / total
+    even = sum(number for bits, number in counts.items() if bits.count("1") % 2 == 0)
+    return (2 * even - total) / total
 
 
 @lru_cache(maxsize=8)
 def _connection(address: str) -> Connection:
     from multiprocessing.connection import Client
 
-    return Client(address, family="AF_UNIX")  # type: ignore[return-value]  # typeshed knows two classes
+    return Client(address, family="AF_UNIX")
 
 
 def _ask(address: str, question: tuple[Any, ...]) -> tuple[str, Any]:

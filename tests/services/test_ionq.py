@@ -32,8 +32,11 @@ class Running:
     def device(self, access: Any = "shared", **options: Any) -> DeviceDescription:
         return DeviceDescription("ionq", "ionq", access, {"url": self.url, "visible_s": 0.6, "poll_s": 0.2, **options})
 
+    def jobs(self) -> list[Any]:
+        return self.service.store.listed(before=None, limit=1000, visible_before=time.time())
+
     def accepted(self) -> int:
-        return len(self.service.store.listed(before=None, limit=1000, visible_before=time.time()))
+        return len(self.jobs())
 
 
 @pytest.fixture
@@ -156,7 +159,8 @@ def test_no_credential_in_logs_journal_errors_or_process_list(
         said.append(repr(wrong.exception(30)))
         said += [broker.facts(), ionq.device()]
     out = capfd.readouterr()
-    commands = [" ".join(process.cmdline()) for process in psutil.process_iter() if process.is_running()]
+    found = psutil.process_iter(["cmdline"])  # of a process that has ended, nothing
+    commands = [" ".join(process.info["cmdline"] or []) for process in found]
     everything = "\n".join([repr(said), caplog.text, (tmp_path / "j").read_text(), out.out, out.err, *commands])
     assert "InvalidInput" in everything
     assert KEY not in everything
