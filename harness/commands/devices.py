@@ -116,11 +116,11 @@ def _of_forecast(forecast: Forecast, facts: DeviceFacts) -> dict[str, Any]:
 
 
 def _ghz(width: int) -> Any:
-    from miniapps._circuits.families import build
-    from miniapps._circuits.qiskit_io import to_qiskit
-    from miniapps._circuits.spec import CircuitSpec
+    from pilot_quantum.devices.task_device import as_circuits
 
-    return to_qiskit(build(CircuitSpec("ghz", width)), measure=True)
+    chain = "".join(f"cx q[{qubit}],q[{qubit + 1}];" for qubit in range(width - 1))
+    text = f'OPENQASM 2.0; include "qelib1.inc"; qreg q[{width}]; creg c[{width}]; h q[0]; {chain} measure q -> c;'
+    return as_circuits([text])[0]
 
 
 def _show(rows: list[dict[str, Any]]) -> None:

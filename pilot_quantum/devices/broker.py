@@ -54,10 +54,6 @@ class DeviceBroker:
     ends_s
         Returns the seconds that are left until the pilot ends; None for no end.
 
-    Examples
-    --------
-    >>> with DeviceBroker([DeviceDescription("aer", "aer")]) as broker:
-    ...     [result] = broker.run([bell], shots=100, seed=1)
     """
 
     def __init__(
