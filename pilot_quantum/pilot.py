@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from . import engines, launchers
 from ._nodes import needs_of, on_roomy_nodes
 from .descriptions import PilotDescription, Resources
-from .devices import open_hub
+from .devices import close_hub, no_device, open_hub, start_hub
 from .errors import PilotFailed
 from .launchers.base import Allocation
 from .runtime import PilotView
@@ -247,8 +247,7 @@ class Pilot:
         allocation = self._launcher.acquire()
         self._clock_phase("launcher")
         self._enter(PilotState.STARTING)
-        if self._hub is not None:
-            self._hub.start()
+        start_hub(self._hub)
         self._engine.start(allocation)
         self._clock_phase("engine")
         return allocation
@@ -267,8 +266,7 @@ class Pilot:
                 return
             self._taken_down = True
             try:
-                if self._hub is not None:
-                    self._hub.close()
+                close_hub(self._hub)
                 self._engine.close()
                 self._launcher.release()
             finally:
@@ -280,8 +278,8 @@ class Pilot:
 
     def _ticket(self, lane: Lane, task: Task) -> DeviceTicket | None:
         """Return what a task needs to reach the pilot's devices; None if it asks for none."""
-        request = lane.spec.resources.device
-        return None if request is None or self._hub is None else self._hub.ticket(request, task.number)
+        request, hub = lane.spec.resources.device, self._hub
+        return None if request is None or hub is None else hub.ticket(request, task.number)
 
     @property
     def _worker_count(self) -> int:
@@ -312,9 +310,7 @@ class Pilot:
         for needed, has, what in needs:
             if needed > has:
                 return f"it has {has} {what}, the task needs {needed:g}"
-        if resources.device is None:
-            return None
-        return "it holds no quantum device" if self._hub is None else self._hub.problem(resources.device)
+        return None if resources.device is None else no_device(self._hub, resources.device)
 
     def _place_for(self, lane: Lane, now: float) -> tuple[Worker, ...]:
         """Return the workers, one or a gang's, that could take a message of this lane now; empty if there are none."""

@@ -29,7 +29,7 @@ from .clock import Clock, RealClock, VirtualClock
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ..descriptions import DeviceDescription, PilotDescription
+    from ..descriptions import DeviceDescription, DeviceRequest, PilotDescription
     from .hub import DeviceHub
 
 __all__ = [
@@ -50,10 +50,13 @@ __all__ = [
     "ReplyLost",
     "SessionExpired",
     "VirtualClock",
+    "close_hub",
     "load",
     "make",
     "names",
+    "no_device",
     "open_hub",
+    "start_hub",
 ]
 
 _GROUP = "pilot_quantum.devices"
@@ -90,3 +93,20 @@ def open_hub(description: PilotDescription, left_s: Callable[[], float | None]) 
     from .hub import DeviceHub
 
     return DeviceHub(description.devices, description.device_options, left_s)
+
+
+def start_hub(hub: DeviceHub | None) -> None:
+    """Start the hub of a pilot that has one."""
+    if hub is not None:
+        hub.start()
+
+
+def close_hub(hub: DeviceHub | None) -> None:
+    """Close the hub of a pilot that has one."""
+    if hub is not None:
+        hub.close()
+
+
+def no_device(hub: DeviceHub | None, request: DeviceRequest) -> str | None:
+    """Return why a pilot can never serve a request, as a clause; None if it may."""
+    return "it holds no quantum device" if hub is None else hub.problem(request)

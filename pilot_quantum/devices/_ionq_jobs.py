@@ -63,11 +63,11 @@ class JobStore:
             ).fetchone()[0]
             starts = 1e18 if stuck else max(now + wait_s, last or 0.0)
             job_id = str(uuid.uuid4())
-            self._insert(job_id, request, (now, starts, starts + run_s), failure, None)
+            self._insert(job_id, request, (now, starts, starts + run_s), failure=failure, parent=None)
             for part in request["input"].get("circuits", []):
                 child = {**request, "input": {**request["input"], "circuit": part["circuit"]}}
                 child["input"].pop("circuits")
-                self._insert(str(uuid.uuid4()), child, (now, starts, starts + run_s), failure, job_id)
+                self._insert(str(uuid.uuid4()), child, (now, starts, starts + run_s), failure=failure, parent=job_id)
         return job_id
 
     def _insert(
@@ -75,6 +75,7 @@ class JobStore:
         job_id: str,
         request: dict[str, Any],
         times: tuple[float, float, float],
+        *,
         failure: str | None,
         parent: str | None,
     ) -> None:

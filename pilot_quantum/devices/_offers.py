@@ -35,6 +35,7 @@ class Planned:
 def offers_for(
     unit: Unit,
     lanes: Mapping[str, Lane],
+    *,
     now: float,
     left_s: float | None,
     backlog: Mapping[str, Planned],

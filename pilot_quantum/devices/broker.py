@@ -276,7 +276,7 @@ class DeviceBroker:
     def _place(self, unit: Unit, backlog: dict[str, Planned], plans: dict[str, list[Unit]]) -> bool:
         """Plan a circuit for a device with room; return False if it goes on waiting (or has failed)."""
         now = self.clock.now()
-        offers = offers_for(unit, self.lanes, now, self._ends_s(), backlog)
+        offers = offers_for(unit, self.lanes, now=now, left_s=self._ends_s(), backlog=backlog)
         if not offers:
             against = reasons_against(unit, self.lanes)
             if against is not None:
@@ -321,7 +321,7 @@ class DeviceBroker:
         now = self.clock.now()
         unit = flight.units[0]
         here = flight.view.wait_s if flight.view.wait_s is not None else max(0.0, flight.run_s - (now - flight.sent_s))
-        offers = offers_for(unit, self.lanes, now, self._ends_s(), {}, staying={lane.name: here})
+        offers = offers_for(unit, self.lanes, now=now, left_s=self._ends_s(), backlog={}, staying={lane.name: here})
         mine = next((offer for offer in offers if offer.device == lane.name), None)
         if not offers:
             return

@@ -183,9 +183,8 @@ class DeviceHub:
         except Exception as error:  # noqa: BLE001 - whatever it is, the task that asked gets it
             return "error", _portable(error)
 
-    def _run(
-        self, packed: bytes, shots: int, seeds: list[int], request: DeviceRequest, key: str | None, task: int
-    ) -> Any:
+    def _run(self, *question: Any) -> Any:
+        packed, shots, seeds, request, key, task = question
         broker = self.broker
         if broker is None:
             raise UnsatisfiableRequest("the pilot has no devices")
