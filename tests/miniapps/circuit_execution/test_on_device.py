@@ -54,4 +54,4 @@ def test_a_pilot_without_devices_cannot_run_it(manager: PilotManager) -> None:
 
 def test_settings_of_the_simulator_do_not_go_with_devices() -> None:
     with pytest.raises(ValueError, match="setting of device 'aer'"):
-        params(method="stabilizer")
+        params(precision="single")
