@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from ._message import Message
     from .devices.hub import DeviceHub
     from .devices.task_device import DeviceTicket
-    from .task import Task
 
 PREFETCH_S = 0.03
 """A worker gets its next message early if the one it works on is expected to take no longer than this."""
@@ -135,7 +134,7 @@ class Pilot:
         self._events = events(self)
         self._engine = engines.load(description.engine)(description, self._events)
         self._allocation = self._launcher.expected()
-        self._hub = open_hub(description, self._left_s)
+        self._hub = open_hub(description, lambda: self._ends_s and self._ends_s - time.monotonic())
         self._state = PilotState.PENDING
         self._error: PilotFailed | None = None
         self._changed = threading.Condition()
@@ -272,14 +271,10 @@ class Pilot:
             finally:
                 self._gone.set()
 
-    def _left_s(self) -> float | None:
-        """Return the seconds until the walltime ends; None if it does not."""
-        return None if self._ends_s is None else self._ends_s - time.monotonic()
-
-    def _ticket(self, lane: Lane, task: Task) -> DeviceTicket | None:
+    def _ticket(self, lane: Lane, number: int) -> DeviceTicket | None:
         """Return what a task needs to reach the pilot's devices; None if it asks for none."""
         request, hub = lane.spec.resources.device, self._hub
-        return None if request is None or hub is None else hub.ticket(request, task.number)
+        return None if request is None or hub is None else hub.ticket(request, number)
 
     @property
     def _worker_count(self) -> int:
