@@ -27,7 +27,7 @@ OFFLINE := --offline --no-index --find-links $(abspath $(WHEELHOUSE))
 endif
 UV := $(BIN)/uv pip install --quiet --python $(BIN)/python $(OFFLINE)
 
-.PHONY: help setup demo test test-slurm test-faults soak lint format bench lock wheelhouse clean distclean
+.PHONY: help setup demo test test-slurm test-faults test-devices soak lint format bench lock wheelhouse clean distclean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -73,6 +73,9 @@ test-faults: setup ## kill workers, drivers and clusters at random (slow; wants 
 soak: setup ## the same long runs with 100 kills each; what they saw goes to results/soak (half an hour)
 	@mkdir -p results/soak
 	@$(BIN)/python -m pytest --durations 15 tests/faults --kills 100 --record results/soak/soak.jsonl
+
+test-devices: setup ## two hundred crash trials over the local IonQ service (a quarter of an hour)
+	@$(BIN)/python -m tests.services.crashes $(or $(TRIALS),200)
 
 lint: setup ## style, types, import rules
 	@$(BIN)/ruff check .

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import asdict, dataclass, fields, replace
 from functools import cached_property
 from itertools import product
 from typing import TYPE_CHECKING, Any, Final, final
@@ -108,6 +108,12 @@ class Case:
         """16 hexadecimal digits that name the case."""
         return key_of(self.app.name, self.app.version, self.values, pool=self.pool.as_record(), seed=self.seed)
 
+    @property
+    def projected(self) -> bool:
+        """Whether its times come from a simulated clock: that of its pilots' devices, if it runs on them."""
+        virtual = any(pilot.devices and pilot.device_options.get("clock") == "virtual" for pilot in self.pool.pilots)
+        return virtual and self.values.get("device") == "pilot"
+
     @cached_property
     def facts(self) -> dict[str, Any]:
         """What a condition may look at: the parameters, and ``app``, ``pool``, ``engine``."""
@@ -161,6 +167,10 @@ def key_of(
 
 def _identity_of(pilot: PilotDescription) -> dict[str, Any]:
     values = {field.name: getattr(pilot, field.name) for field in fields(pilot) if field.name not in _NOT_IN_THE_KEY}
+    if values["devices"]:
+        values["devices"] = [asdict(device) for device in pilot.devices]
+    else:  # so that pilots without devices keep the keys they had before there were any
+        del values["devices"], values["device_options"]
     return {name: dict(value) if isinstance(value, Mapping) else value for name, value in values.items()}
 
 

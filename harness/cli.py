@@ -11,6 +11,7 @@ import typer
 from .commands import (
     compare,
     describe,
+    devices,
     doctor,
     init,
     listing,
@@ -75,6 +76,7 @@ _COMMANDS: Final[dict[str, Callable[..., int]]] = {
     "peers": peers.peers,
     "doctor": doctor.doctor,
 }
+app.add_typer(devices.app, name="devices")
 for _name, _command in _COMMANDS.items():
     app.command(_name)(_command)
 app.command("shard", hidden=True)(shards.shard)

@@ -120,6 +120,7 @@ def _identity(planned: PlannedCase, repeat: int, origin: Origin) -> dict[str, An
         "seed": case.seed,
         "repeat": repeat,
         "prediction": planned.prediction,
+        "kind": "projected" if case.projected else "measured",
         "started_at": datetime.now(UTC).isoformat(timespec="milliseconds"),
     }
 

@@ -169,7 +169,7 @@ def make_plan(
         If the campaign breaks a rule, a pilot cannot be had here, or a mini-app refuses its parameters.
     """
     expansion = _selected(expand(campaign), select or Selection())
-    done = settled(record for record in records if record.kind == "measured")
+    done = settled(record for record in records if record.kind != "published")
     latest = {key: record.status for (key, _), record in done.items()}
     found = {case.pool.label: case.pool for case in expansion.cases}.values()
     room = {pool.label: _room(pool) if machine is None else _room_on(machine, pool) for pool in found}

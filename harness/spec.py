@@ -58,7 +58,7 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-from pilot_quantum import PilotDescription, engines, launchers
+from pilot_quantum import DeviceDescription, PilotDescription, devices, engines, launchers
 
 from .errors import CampaignError, nearest, one_line
 from .explain import explain
@@ -146,6 +146,8 @@ class AppEntry(_Table):
 
 def _known_pilot_keys(data: object) -> object:
     _refuse_unknown(data, (field.name for field in fields(PilotDescription)))
+    for device in data.get("devices", []) if isinstance(data, dict) else ():
+        _refuse_unknown(device, (field.name for field in fields(DeviceDescription)))
     return data
 
 
@@ -153,6 +155,7 @@ def _known_pilot_names(pilot: PilotDescription) -> PilotDescription:
     for key, value, choices in (
         ("engine", pilot.engine, engines.names()),
         ("launcher", pilot.launcher, launchers.names()),
+        *(("devices.kind", device.kind, devices.names()) for device in pilot.devices),
     ):
         if value not in choices:
             raise _rule(f"{value!r} is unknown; valid: {', '.join(choices)}{nearest(value, choices)}", key=key)

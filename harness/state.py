@@ -103,7 +103,7 @@ def recorded_states(records: Iterable[Record]) -> list[CaseState]:
 
 def _by_key(records: Iterable[Record]) -> dict[str, list[Record]]:
     groups: dict[str, list[Record]] = defaultdict(list)
-    for record in settled(record for record in records if record.kind == "measured").values():
+    for record in settled(record for record in records if record.kind != "published").values():
         groups[record.key].append(record)
     return groups
 

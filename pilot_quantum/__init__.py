@@ -10,9 +10,17 @@ Importing it loads no engine and no quantum library. A first session::
         print(sum(task.result() for task in tasks))
 """
 
-from . import engines, launchers
+from . import devices, engines, launchers
 from ._shared import Shared
-from .descriptions import DeviceRequest, PilotDescription, Resources, Retries, TaskDescription
+from .descriptions import (
+    Budget,
+    DeviceDescription,
+    DeviceRequest,
+    PilotDescription,
+    Resources,
+    Retries,
+    TaskDescription,
+)
 from .errors import (
     InvalidDescription,
     ManagerClosed,
@@ -37,7 +45,9 @@ from .task import Task
 from .trace import TaskTrace, summarize
 
 __all__ = [
+    "Budget",
     "Choice",
+    "DeviceDescription",
     "DeviceRequest",
     "FastestFirst",
     "InvalidDescription",
@@ -70,6 +80,7 @@ __all__ = [
     "TaskTrace",
     "UnsatisfiableRequest",
     "WorkerLost",
+    "devices",
     "engines",
     "launchers",
     "summarize",

@@ -293,7 +293,8 @@ def _payload(worker: Worker, lane: Lane, tasks: list[Task], ranks: Ranks | None 
     if any(type(call) is SharingCall for call in calls):
         shared = _shared(worker, calls)
         calls = [bytes(call) if type(call) is SharingCall else call for call in calls]
-    return pickle.dumps((forget, new, shared, number, calls, HAND_BACK_S, ranks), 5)
+    ticket = worker.pilot._ticket(lane, tasks[0].number)
+    return pickle.dumps((forget, new, shared, number, calls, HAND_BACK_S, ranks, ticket), 5)
 
 
 def _shared(worker: Worker, calls: list[Any]) -> tuple[dict[int, bytes], list[int]]:

@@ -64,7 +64,7 @@ class LaneSpec:
     def __post_init__(self) -> None:
         key = (self.resources, self.pilots, self.priority, self.timeout_s, self.estimate_s, self.retries, self.name)
         object.__setattr__(self, "_hash", hash(key))
-        alone = self.timeout_s is not None or self.resources.ranks > 0
+        alone = self.timeout_s is not None or self.resources.ranks > 0 or self.resources.device is not None
         object.__setattr__(self, "place", Place(self.resources, self.pilots, alone))
 
     def __hash__(self) -> int:

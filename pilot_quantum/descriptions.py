@@ -11,9 +11,11 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from numbers import Integral, Real
-from typing import Any
+from typing import Any, Literal
 
 from .errors import InvalidDescription
+
+_ACCESS = ("dedicated", "shared", "session")
 
 
 def _whole(what: str, value: Any, least: int, rule: str) -> None:
@@ -43,10 +45,18 @@ class DeviceRequest:
 
     Attributes
     ----------
-    name
-        Device name; None means any device that fits.
+    name, vendor
+        Of the device; None means any that fits.
     min_qubits
         Smallest acceptable number of qubits.
+    gates
+        Native gates that the device must have; compiled circuits need none named.
+    max_error
+        Largest acceptable median two-qubit error of the last calibration; None means any.
+    min_fidelity
+        Smallest acceptable expected fidelity of each circuit, as the device's calibration predicts it; None means any.
+    simulator
+        True or False asks for a simulator or a QPU; None means either.
     shots
         Shots the task will ask for; 0 means exact values.
     """
@@ -54,10 +64,92 @@ class DeviceRequest:
     name: str | None = None
     min_qubits: int = 0
     shots: int = 0
+    vendor: str | None = None
+    gates: tuple[str, ...] = ()
+    max_error: float | None = None
+    min_fidelity: float | None = None
+    simulator: bool | None = None
 
     def __post_init__(self) -> None:
         _whole("min_qubits", self.min_qubits, 0, "must be a whole number, 0 or more")
         _whole("shots", self.shots, 0, "must be a whole number, 0 (exact) or more")
+        for what in ("max_error", "min_fidelity"):
+            value = getattr(self, what)
+            if value is not None:
+                _real(what, value, "must be a number from 0 to 1, or None")
+                _require(value <= 1, what, value, "must be a number from 0 to 1, or None")
+        gates: object = self.gates
+        named = isinstance(gates, tuple) and all(isinstance(gate, str) for gate in gates)
+        _require(named, "gates", self.gates, "must be a tuple of gate names")
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """What may be spent on a device, over all its jobs; None means no limit."""
+
+    shots: int | None = None
+    cost: float | None = None
+    qpu_s: float | None = None
+
+    def __post_init__(self) -> None:
+        for what in ("shots", "cost", "qpu_s"):
+            if getattr(self, what) is not None:
+                _real(what, getattr(self, what), "must be a number, 0 or more, or None")
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceDescription:
+    """A device that a pilot holds, or has access to.
+
+    Attributes
+    ----------
+    name
+        Unique within the pilot.
+    kind
+        A name of `pilot_quantum.devices.names()`.
+    access
+        ``"dedicated"``: the pilot's alone, leased to one batch of circuits at a time. ``"shared"``: behind other
+        people's queue. ``"session"``: a reserved window at the vendor, opened with the first job, re-opened when it has
+        expired, always closed.
+    options
+        Of this kind; unknown ones are refused when the pilot is submitted. Never a credential: those come from the
+        environment or the vendor's own file.
+    jobs_in_flight
+        Most jobs at the vendor at a time; a dedicated device has one.
+    batch
+        Most circuits in one job, at most what the device takes.
+    session_ttl_s, session_idle_s
+        Longest life of a session, and the longest pause between two jobs in which it is kept.
+    budget
+        What may be spent.
+    """
+
+    name: str
+    kind: str
+    access: Literal["dedicated", "shared", "session"] = "dedicated"
+    options: Mapping[str, Any] = field(default_factory=dict)
+    jobs_in_flight: int = 2
+    batch: int = 100
+    session_ttl_s: float = 3600.0
+    session_idle_s: float = 60.0
+    budget: Budget | None = None
+
+    def __post_init__(self) -> None:
+        for what in ("name", "kind"):
+            text = getattr(self, what)
+            _require(isinstance(text, str) and bool(text), what, text, "must be a string that is not empty")
+        _require(self.access in _ACCESS, "access", self.access, f"must be one of {', '.join(_ACCESS)}")
+        _require(
+            isinstance(self.options, Mapping), "options", self.options, "must be a mapping of option names to values"
+        )
+        _whole("jobs_in_flight", self.jobs_in_flight, 1, "must be a whole number, 1 or more")
+        _whole("batch", self.batch, 1, "must be a whole number, 1 or more")
+        for what in ("session_ttl_s", "session_idle_s"):
+            _real(what, getattr(self, what), "must be a positive number of seconds", above=True)
+        for key in self.options:
+            secret = any(word in str(key).lower() for word in ("token", "password", "secret", "api_key", "apikey"))
+            rule = "is a credential; set the vendor's environment variable or its own file instead"
+            _require(not secret, f"options.{key}", "…", rule)
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,6 +323,10 @@ class PilotDescription:
         Pilots of one campaign that share a pool name are held together; None means alone.
     engine_options, launcher_options
         Options of that engine or launcher; unknown ones are refused when the pilot is submitted.
+    devices
+        Quantum devices that its tasks may use.
+    device_options
+        How circuits are routed among them: see `pilot_quantum.devices.hub.OPTIONS`.
     """
 
     name: str = ""
@@ -244,6 +340,8 @@ class PilotDescription:
     pool: str | None = None
     engine_options: Mapping[str, Any] = field(default_factory=dict)
     launcher_options: Mapping[str, Any] = field(default_factory=dict)
+    devices: tuple[DeviceDescription, ...] = ()
+    device_options: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for what in ("name", "engine", "launcher"):
@@ -255,6 +353,11 @@ class PilotDescription:
                 _whole(what, value, least, f"must be a whole number, {least} or more, or None for all there is")
         if self.walltime_s is not None:
             _real("walltime_s", self.walltime_s, "must be a positive number of seconds, or None", above=True)
-        for what in ("engine_options", "launcher_options"):
+        held: object = self.devices
+        devices = isinstance(held, tuple) and all(isinstance(device, DeviceDescription) for device in held)
+        _require(devices, "devices", self.devices, "must be a tuple of DeviceDescription")
+        names = [device.name for device in self.devices]
+        _require(len(set(names)) == len(names), "devices", names, "must have different names")
+        for what in ("engine_options", "launcher_options", "device_options"):
             options = getattr(self, what)
             _require(isinstance(options, Mapping), what, options, "must be a mapping of option names to values")

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from . import engines, launchers
 from ._nodes import needs_of, on_roomy_nodes
 from .descriptions import PilotDescription, Resources
+from .devices import close_hub, no_device, open_hub, start_hub
 from .errors import PilotFailed
 from .launchers.base import Allocation
 from .runtime import PilotView
@@ -25,6 +26,8 @@ from .states import PilotState
 if TYPE_CHECKING:
     from ._lanes import Lane
     from ._message import Message
+    from .devices.hub import DeviceHub
+    from .devices.task_device import DeviceTicket
 
 PREFETCH_S = 0.03
 """A worker gets its next message early if the one it works on is expected to take no longer than this."""
@@ -131,6 +134,7 @@ class Pilot:
         self._events = events(self)
         self._engine = engines.load(description.engine)(description, self._events)
         self._allocation = self._launcher.expected()
+        self._hub = open_hub(description, lambda: self._ends_s and self._ends_s - time.monotonic())
         self._state = PilotState.PENDING
         self._error: PilotFailed | None = None
         self._changed = threading.Condition()
@@ -169,6 +173,11 @@ class Pilot:
         """What the pilot holds."""
         held = self._allocation
         return PilotView(self.name, self._worker_count, held.cores, held.gpus, held.memory)
+
+    @property
+    def devices(self) -> DeviceHub | None:
+        """The quantum devices of this pilot, with the reasons of their routing; None if it has none."""
+        return self._hub
 
     def wait(self, timeout_s: float | None = None) -> Pilot:
         """Wait until every worker takes tasks, and return the pilot.
@@ -237,6 +246,7 @@ class Pilot:
         allocation = self._launcher.acquire()
         self._clock_phase("launcher")
         self._enter(PilotState.STARTING)
+        start_hub(self._hub)
         self._engine.start(allocation)
         self._clock_phase("engine")
         return allocation
@@ -255,10 +265,16 @@ class Pilot:
                 return
             self._taken_down = True
             try:
+                close_hub(self._hub)
                 self._engine.close()
                 self._launcher.release()
             finally:
                 self._gone.set()
+
+    def _ticket(self, lane: Lane, number: int) -> DeviceTicket | None:
+        """Return what a task needs to reach the pilot's devices; None if it asks for none."""
+        request, hub = lane.spec.resources.device, self._hub
+        return None if request is None or hub is None else hub.ticket(request, number)
 
     @property
     def _worker_count(self) -> int:
@@ -289,7 +305,7 @@ class Pilot:
         for needed, has, what in needs:
             if needed > has:
                 return f"it has {has} {what}, the task needs {needed:g}"
-        return None if resources.device is None else "it holds no quantum device"
+        return None if resources.device is None else no_device(self._hub, resources.device)
 
     def _place_for(self, lane: Lane, now: float) -> tuple[Worker, ...]:
         """Return the workers, one or a gang's, that could take a message of this lane now; empty if there are none."""

@@ -4,10 +4,10 @@ Worker side; no engine, no manager. Every engine calls `run_message` with the by
 is bytes again. This module has the one broad ``except`` of the runtime: whatever a task raises travels back.
 
 Wire format (pickle protocol 5), driver to worker: ``(forget, functions, shared, function_id, calls, hand_back_s,
-ranks)``. ``functions`` are ``(id, pickled function)`` that this worker has not seen, ``shared`` is None or the shared
-values it has not seen and the numbers of those nobody needs any more, a call is either the tuple of positional
-arguments (only immutable scalars) or the pickled ``(args, kwargs)``, and ``ranks`` is None or the `Ranks` of the one
-call. Worker to driver: see `Answer`.
+ranks, ticket)``. ``functions`` are ``(id, pickled function)`` that this worker has not seen, ``shared`` is None or the
+shared values it has not seen and the numbers of those nobody needs any more, a call is either the tuple of positional
+arguments (only immutable scalars) or the pickled ``(args, kwargs)``, ``ranks`` is None or the `Ranks` of the one
+call, and ``ticket`` is None or what gives the function its ``device``. Worker to driver: see `Answer`.
 """
 
 from __future__ import annotations
@@ -108,7 +108,7 @@ def run_message(
     gives them to whoever is free.
     """
     cpu = cpu_clock()
-    forget, new, shared, number, calls, hand_back_s, ranks = pickle.loads(payload)  # noqa: S301 - from our own manager
+    forget, new, shared, number, calls, hand_back_s, ranks, ticket = pickle.loads(payload)  # noqa: S301 - from our own manager
     if forget:
         functions.clear()
     values: list[Any] = []
@@ -119,6 +119,8 @@ def run_message(
         if shared is not None:
             receive({key: pickle.loads(blob) for key, blob in shared[0].items()}, shared[1])  # noqa: S301 - as above
         function = functions[number]
+        if ticket is not None:
+            function = ticket.attach(function)
         if ranks is not None and join is not None:
             ranks = join(function, ranks)
     except BaseException as error:  # noqa: BLE001 - a function that cannot be loaded fails its tasks, not the worker

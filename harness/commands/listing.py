@@ -9,13 +9,14 @@ from ._common import Json, emit, note, table
 
 
 def listing(as_json: Json = False) -> int:
-    """List mini-apps, engines, launchers, shipped campaigns and machines."""
-    from pilot_quantum import engines, launchers
+    """List mini-apps, engines, launchers, kinds of devices, shipped campaigns and machines."""
+    from pilot_quantum import devices, engines, launchers
 
     found = {
         "apps": _apps(),
         "engines": [{"name": name} for name in engines.names()],
         "launchers": [{"name": name} for name in launchers.names()],
+        "devices": [{"name": name} for name in devices.names()],
         "campaigns": _campaigns(),
         "machines": _machines(),
     }
@@ -23,8 +24,10 @@ def listing(as_json: Json = False) -> int:
         emit(found)
         return 0
     table(["mini-app", "motif", ""], [[a["name"], a["motif"], a["summary"]] for a in found["apps"]])
-    pairs = zip_longest(*([one["name"] for one in found[kind]] for kind in ("engines", "launchers")), fillvalue="")
-    table(["engine", "launcher"], list(pairs))
+    pairs = zip_longest(
+        *([one["name"] for one in found[kind]] for kind in ("engines", "launchers", "devices")), fillvalue=""
+    )
+    table(["engine", "launcher", "device"], list(pairs))
     table(["campaign", "cases", ""], [[c["name"], str(c["cases"]), c["description"]] for c in found["campaigns"]])
     table(["machine", ""], [[m["name"], m["description"]] for m in found["machines"]])
     note("more: qhpc describe NAME; what is installed: qhpc doctor")

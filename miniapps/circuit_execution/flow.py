@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from pilot_quantum import Resources, Runtime
+from pilot_quantum import DeviceRequest, Resources, Runtime
 
 from .._app import Features, Measurement, Metric, Unsupported
 from .._circuits import FAMILIES, Ensemble
 from .aer import GpuMissing, Simulator
 from .kernels import DRAWN_QUBITS, GROUP_BYTES, Batch, Job, Samples, Values, joined, run_batch
+from .on_device import Ran, run_batch_on_device
 
 if TYPE_CHECKING:
     from .params import CircuitExecution
@@ -45,16 +46,37 @@ def run(params: CircuitExecution, runtime: Runtime) -> Measurement:
         slots = max(1, sum(pilot.workers for pilot in pilots) // params.threads)
         size = circuits_per_task(params, slots)
         batches = [Batch(job, i, min(i + size, params.n_circuits)) for i in range(0, params.n_circuits, size)]
-        tasks = runtime.submit_many(run_batch, batches, resources=_resources(params, gpu=gpu))
+        kernel = run_batch if params.device == "aer" else run_batch_on_device
+        tasks = runtime.submit_many(kernel, batches, resources=_resources(params, gpu=gpu))
     with runtime.stage("execute"):
         try:
             parts = runtime.gather(tasks)
         except GpuMissing as error:
             raise Unsupported(f"gpu = {params.gpu!r}: {error}") from error
     with runtime.stage("reduce"):
-        answer = joined(parts)
+        ran = [part for part in parts if isinstance(part, Ran)]
+        answer = joined([part.answer if isinstance(part, Ran) else part for part in parts])
     elapsed_s = time.perf_counter() - start_s
-    return Measurement(answer, _metrics(params, elapsed_s, len(tasks)), digest(answer))
+    metrics = _metrics(params, _projected_s(ran) or elapsed_s, len(tasks))
+    return Measurement(answer, {**metrics, **_device_metrics(ran)}, digest(answer))
+
+
+def _projected_s(ran: list[Ran]) -> float | None:
+    """Return the time on a simulated clock from the first submission to the last result; None on the real one."""
+    if not ran or not all(part.projected for part in ran):
+        return None
+    return max(part.end_s or 0.0 for part in ran) - min(part.start_s or 0.0 for part in ran)
+
+
+def _device_metrics(ran: list[Ran]) -> dict[str, Metric]:
+    used = [part for part in ran if part.devices]
+    if not used:
+        return {}
+    return {
+        "qpu_s": Metric(sum(part.qpu_s for part in used), "s"),
+        "cost": Metric(sum(part.cost for part in used), "1"),
+        "devices": Metric(len({name for part in used for name in part.devices}), "devices"),
+    }
 
 
 def digest(answer: Samples | Values) -> str:
@@ -113,6 +135,8 @@ def circuits_per_task(params: CircuitExecution, slots: int) -> int:
     """
     if params.circuits_per_task != "auto":
         return min(params.circuits_per_task, params.n_circuits)
+    if params.device == "pilot":
+        return max(1, ceil(params.n_circuits / slots))
     gates = max(_gate_counts(params))
     circuit_s = _CIRCUIT_S + _GATE_S * gates + _AMPLITUDE_S * _gate_amplitudes(params) / params.threads
     if params.method in _SHOT_BY_SHOT and not params.paulis():
@@ -123,6 +147,8 @@ def circuits_per_task(params: CircuitExecution, slots: int) -> int:
 
 def memory(params: CircuitExecution) -> int:
     """Return the bytes of one task: one state, since circuits follow each other, and a group of answers."""
+    if params.device == "pilot":  # the states are on the devices; here are the circuits
+        return GROUP_BYTES
     amplitude = 16 if params.precision == "double" else 8
     answers = 0 if params.paulis() else 16 * 2 ** min(params.n_qubits, DRAWN_QUBITS)
     return amplitude * _amplitudes(params) + max(answers, GROUP_BYTES)
@@ -165,6 +191,8 @@ def _simulator(params: CircuitExecution, *, gpu: bool) -> Simulator:
 
 
 def _resources(params: CircuitExecution, *, gpu: bool) -> Resources:
+    if params.device == "pilot":
+        return Resources(device=DeviceRequest(min_qubits=params.n_qubits, shots=params.shots))
     return Resources(cpus=params.threads, gpus=1.0 if gpu else 0.0, memory=memory(params))
 
 

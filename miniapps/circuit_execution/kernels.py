@@ -163,7 +163,7 @@ def _sampled(specs: Sequence[CircuitSpec], job: Job) -> Samples:
     group = max(1, GROUP_BYTES // (8 << min(job.ensemble.n_qubits, limit)))
     answers: list[_Counted] = []
     for some in _groups(specs, group):
-        circuits = [_circuit(spec) for spec in some]
+        circuits = [as_circuit(spec) for spec in some]
         tables = _tables(circuits, limit, job.simulator)
         for position, (circuit, spec) in enumerate(zip(circuits, some, strict=True)):
             if position in tables:
@@ -171,7 +171,7 @@ def _sampled(specs: Sequence[CircuitSpec], job: Job) -> Samples:
                 answers.append((outcomes.astype(np.uint64)[:, None], seen))
             else:
                 answers.append(_by_aer(circuit, spec.seed, job))
-    return _packed(answers)
+    return packed(answers)
 
 
 def _tables(
@@ -183,14 +183,19 @@ def _tables(
 
 
 def _by_aer(circuit: Circuit | QuantumCircuit, seed: int, job: Job) -> _Counted:
-    found = counts(circuit, job.shots, seed=seed % _AER_SEEDS, simulator=job.simulator)
+    return as_counted(counts(circuit, job.shots, seed=seed % _AER_SEEDS, simulator=job.simulator))
+
+
+def as_counted(found: dict[int, int]) -> _Counted:
+    """Return counts by outcome as arrays."""
     outcomes = sorted(found)
     words = max(1, -(-outcomes[-1].bit_length() // _WORD))
     rows = [[(outcome >> (_WORD * word)) % 2**_WORD for word in range(words)] for outcome in outcomes]
     return np.array(rows, dtype=np.uint64), np.array([found[outcome] for outcome in outcomes], dtype=np.int64)
 
 
-def _packed(answers: Sequence[_Counted]) -> Samples:
+def packed(answers: Sequence[_Counted]) -> Samples:
+    """Return the samples of several circuits, one after the other."""
     words = max(outcomes.shape[1] for outcomes, _ in answers)
     return Samples(
         np.concatenate([_widened(outcomes, words) for outcomes, _ in answers]),
@@ -218,7 +223,7 @@ def joined(parts: Sequence[Samples | Values]) -> Samples | Values:
     )
 
 
-def _circuit(spec: CircuitSpec) -> Circuit | QuantumCircuit:
+def as_circuit(spec: CircuitSpec) -> Circuit | QuantumCircuit:
     """Return the gate list; or the user's circuit itself, made ready for Aer, if it is more than that."""
     try:
         return build(spec)

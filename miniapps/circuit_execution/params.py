@@ -62,7 +62,9 @@ class CircuitExecution(Params):
         "last letter = qubit 0 (z_last if not given)",
     )
     seed: int = Field(0, ge=0, lt=2**63, description="seed of the batch; every circuit gets its own from it")
-    device: Literal["aer"] = Field("aer", description="what runs the circuits")
+    device: Literal["aer", "pilot"] = Field(
+        "aer", description="what runs the circuits: Aer in the workers, or the quantum devices that the pilots hold"
+    )
     method: Method = Field("statevector", description="simulation method of the device")
     precision: Literal["double", "single"] = Field("double", description="of amplitudes, in the dense methods")
     gpu: bool | Literal["auto"] = Field(False, description="run on GPUs; auto = if the pilots have any")
@@ -153,6 +155,18 @@ class CircuitExecution(Params):
                     raise ValueError(f"{name} = {value!r}: needs one of the methods {', '.join(_DENSE)}")
         if isinstance(self.circuits_per_task, int) and self.circuits_per_task < 1:
             raise ValueError(f"circuits_per_task = {self.circuits_per_task}: must be 1 or more, or 'auto'")
+        return self
+
+    @model_validator(mode="after")
+    def _device_rules(self) -> CircuitExecution:
+        if self.device != "pilot":
+            return self
+        for name, plain in (("method", "statevector"), ("precision", "double"), ("gpu", False), ("threads", 1)):
+            if getattr(self, name) != plain:
+                rule = "is a setting of device 'aer'; the devices of a pilot have their own in the pilot's description"
+                raise ValueError(f"{name} = {getattr(self, name)!r}: {rule}")
+        if self.shots == 0 and self.primitive == "sampler":
+            raise ValueError("shots = 0: the devices of a pilot need 1 or more")
         return self
 
     @property

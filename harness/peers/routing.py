@@ -1,0 +1,279 @@
+"""Routing of circuits over devices, ours against the usual ways: ``python -m harness.peers.routing [--quick]``.
+
+Three emulated devices with other people's queues, drifting errors and an outage; 500 circuits. Every way drives the
+same broker on a simulated clock, over the same world (the devices' queues depend on the seed alone), so everything here
+is projected. Ways:
+
+adaptive
+    The policy ``weighted`` as frozen in `ADAPTIVE`: asked again while circuits wait.
+static
+    Circuits are dealt out to the devices in turn, and sent at once.
+least-busy-once
+    All circuits go to the device that was least busy at the start, as scripts with ``least_busy()`` do.
+least-busy-each
+    Each circuit goes to the device that is least busy when it comes, and stays there.
+
+Worlds: ``model`` (queues from arrival rates), ``calm`` (the same without outage, and with equal queues), ``recorded``
+(queues of three of IBM's Eagles in November 2023, of which the number of jobs was recorded, and their
+length is assumed).
+The policy was chosen on the seeds of `DEVELOPMENT`; results are of `SEEDS`, drawn afterwards.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import random
+import statistics
+from collections.abc import Sequence
+from concurrent.futures import Future
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+from harness.environment import describe
+from harness.report.published import published
+from miniapps._circuits.families import build
+from miniapps._circuits.qiskit_io import to_qiskit
+from miniapps._circuits.spec import CircuitSpec
+from pilot_quantum import DeviceDescription
+from pilot_quantum.devices import VirtualClock
+from pilot_quantum.devices.broker import BrokerSettings, DeviceBroker
+from pilot_quantum.devices.routing import LeastBusyOnce, RoutingPolicy, StaticAssignment, Weighted
+
+FILE: Final = Path("results/peers/routing.json")
+DEVELOPMENT: Final = tuple(range(5))
+SEEDS: Final = tuple(range(9001, 9021))
+WAYS: Final = ("adaptive", "static", "least-busy-once", "least-busy-each")
+WORLDS: Final = ("model", "calm", "recorded")
+SHOTS: Final = 4000
+TARGETS: Final = ("FakeSherbrooke", "FakeBrisbane", "FakeKyiv")
+_BATCH: Final = 10
+_BURSTS: Final = 10
+_BURST_S: Final = 600.0
+_RECORDED: Final = ("ibm_sherbrooke", "ibm_brisbane", "ibm_nazca")
+_RECORDED_JOB_S: Final = 12.0
+_KINDS: Final = (
+    *(("ghz", width, 0) for width in (4, 6, 8, 10)),
+    *(("qaoa_ring", width, 1) for width in (4, 6, 8, 10)),
+    *(("efficient_su2", width, 2) for width in (4, 6, 8, 10)),
+)
+
+
+def adaptive() -> RoutingPolicy:
+    """Return the frozen policy."""
+    return Weighted(weight=0.2, share=0.9)
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One run.
+
+    Attributes
+    ----------
+    makespan_s
+        From the first arrival to the last result.
+    fidelity
+        Mean expected fidelity, by the true errors at the time of each run.
+    devices
+        Circuits on each device.
+    moved
+        How often a waiting circuit was withdrawn.
+    """
+
+    world: str
+    way: str
+    seed: int
+    circuits: int
+    makespan_s: float
+    fidelity: float
+    devices: dict[str, int]
+    moved: int
+
+
+def run(world: str, way: str, seed: int, *, circuits: int = 500) -> Row:
+    """Run one way through one world."""
+    clock = VirtualClock()
+    ours = way == "adaptive"
+    policies: dict[str, RoutingPolicy] = {
+        "adaptive": adaptive(),
+        "static": StaticAssignment(),
+        "least-busy-once": LeastBusyOnce(),
+        "least-busy-each": LeastBusyOnce(each=True),
+    }
+    settings = BrokerSettings(refresh_s=60.0, reroute_s=120.0)
+    made = _circuits(circuits)
+    futures: list[Future[Any]] = []
+    bursts = min(_BURSTS, max(1, circuits // _BATCH))
+    with DeviceBroker(
+        devices(world, seed, in_flight=3 if ours else 10_000), policies[way], clock=clock, settings=settings
+    ) as broker:
+        for burst in range(bursts):
+            part = made[burst::bursts]
+            clock.at(burst * _BURST_S, lambda part=part: futures.extend(broker.submit(part, shots=SHOTS)))  # type: ignore[misc]  # one each
+        clock.run(lambda: len(futures) == circuits)
+        broker.wait(futures)
+    results = [future.result() for future in futures]
+    used: dict[str, int] = {}
+    for result in results:
+        used[result.device] = used.get(result.device, 0) + 1
+    return Row(
+        world=world,
+        way=way,
+        seed=seed,
+        circuits=circuits,
+        makespan_s=max(result.ended_s for result in results),
+        fidelity=statistics.fmean(result.fidelity for result in results),
+        devices=dict(sorted(used.items())),
+        moved=sum(decision.action == "withdraw" for result in results for decision in result.decisions),
+    )
+
+
+def _circuits(number: int) -> list[Any]:
+    """Return circuits of twelve structures in turn, with angles of their own."""
+    specs = [CircuitSpec(*_KINDS[index % len(_KINDS)], seed=index) for index in range(number)]
+    return [to_qiskit(build(spec), measure=True) for spec in specs]
+
+
+def devices(world: str, seed: int, *, in_flight: int) -> list[DeviceDescription]:
+    """Return the three devices of a world."""
+    rng = random.Random(f"routing-{world}-{seed}")
+    out = rng.randrange(3)
+    starts = rng.uniform(600.0, 5400.0)
+    recorded = _recorded(rng) if world == "recorded" else {}
+    found = []
+    for index, target in enumerate(TARGETS):
+        options: dict[str, Any] = {
+            "target": target,
+            "results": "none",
+            "seed": seed,
+            "queue_guess": 0.4,
+            "drift_per_h": 0.02,
+            "calibrate_every_h": rng.uniform(3.0, 24.0),
+            "calibrate_min": 15.0,
+        }
+        if world == "recorded":
+            options |= {"queue_trace": json.dumps(recorded[_RECORDED[index]]), "others_job_s": _RECORDED_JOB_S}
+        else:
+            load, waiting = (0.6, 10) if world == "calm" else (rng.uniform(0.3, 0.9), rng.randrange(0, 60))
+            options |= {"others_load": load, "others_waiting": waiting, "others_job_s": 60.0}
+        if world == "model" and index == out:
+            options["outages"] = [[starts, starts + 7200.0]]
+        found.append(DeviceDescription(target, "emulated", "shared", options, jobs_in_flight=in_flight, batch=_BATCH))
+    return found
+
+
+def _recorded(rng: random.Random) -> dict[str, list[list[float]]]:
+    """Return the recorded queues from a random hour of the first eight days on: [seconds, jobs waiting] by machine."""
+    table = published("ibm_queue_2023_11")
+    begin = rng.randrange(0, 8 * 24 * 60, 10)
+    rows: dict[str, list[list[float]]] = {}
+    for name in _RECORDED:
+        part = table[(table["backend"] == name) & (table["minutes"] >= begin)]
+        rows[name] = [
+            [60.0 * (int(m) - begin), float(p)] for m, p in zip(part["minutes"], part["pending_jobs"], strict=True)
+        ]
+    return rows
+
+
+def compare(seeds: Sequence[int], worlds: Sequence[str] = WORLDS, *, circuits: int = 500) -> list[Row]:
+    """Run every way through every world of every seed."""
+    return [run(world, way, seed, circuits=circuits) for world in worlds for seed in seeds for way in WAYS]
+
+
+def summary(rows: Sequence[Row]) -> list[dict[str, Any]]:
+    """Return, for each world, number of circuits and way, its makespan against ours, seed by seed."""
+    found = []
+    groups = dict.fromkeys((row.world, row.circuits) for row in rows)
+    for world, circuits in groups:
+        ours = {row.seed: row for row in rows if (row.world, row.circuits, row.way) == (world, circuits, "adaptive")}
+        for way in WAYS:
+            theirs = [row for row in rows if (row.world, row.circuits, row.way) == (world, circuits, way)]
+            ratios = sorted(row.makespan_s / ours[row.seed].makespan_s for row in theirs)
+            if not ratios:
+                continue
+            found.append(
+                {
+                    "world": world,
+                    "circuits": circuits,
+                    "way": way,
+                    "runs": len(ratios),
+                    "makespan_s_median": statistics.median(row.makespan_s for row in theirs),
+                    "ratio_least": ratios[0],
+                    "ratio_median": statistics.median(ratios),
+                    "ratio_most": ratios[-1],
+                    "ours_slower": sum(ratio < 1 for ratio in ratios),
+                    "fidelity_mean": statistics.fmean(row.fidelity for row in theirs),
+                    "fidelity_ours_minus_this": statistics.fmean(
+                        ours[row.seed].fidelity - row.fidelity for row in theirs
+                    ),
+                }
+            )
+    return found
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the study, print its summary, write its numbers."""
+    from rich.console import Console
+    from rich.table import Table
+
+    parser = argparse.ArgumentParser(description="routing over emulated devices, ours against the usual ways")
+    parser.add_argument("--quick", action="store_true", help="development seeds, nothing is written")
+    parser.add_argument("--file", type=Path, default=FILE)
+    options = parser.parse_args(arguments)
+    seeds = DEVELOPMENT if options.quick else SEEDS
+    rows = compare(seeds)
+    for circuits in () if options.quick else (10, 30, 100):
+        rows += compare(seeds, ("model", "calm"), circuits=circuits)
+    found = summary(rows)
+    table = Table(
+        "world",
+        "circuits",
+        "way",
+        "median",
+        "their time / ours: least",
+        "median",
+        "most",
+        "ours slower",
+        "fidelity",
+        "ours −",
+    )
+    for row in found:
+        ratios = [f"{row[key]:.2f}" for key in ("ratio_least", "ratio_median", "ratio_most")]
+        rest = [
+            f"{row['ours_slower']}/{row['runs']}",
+            f"{row['fidelity_mean']:.3f}",
+            f"{row['fidelity_ours_minus_this']:+.3f}",
+        ]
+        table.add_row(
+            row["world"], str(row["circuits"]), row["way"], f"{row['makespan_s_median']:.0f} s", *ratios, *rest
+        )
+    Console(width=140).print(table)
+    if not options.quick:
+        write(rows, found, options.file)
+
+
+def write(rows: Sequence[Row], found: list[dict[str, Any]], file: Path) -> None:
+    """Write every run and the summary."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    data = {
+        "kind": "projected",
+        "started_at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "settings": {
+            "policy": repr(adaptive()),
+            "shots": SHOTS,
+            "batch": _BATCH,
+            "targets": TARGETS,
+            "seeds": SEEDS,
+            "development_seeds": DEVELOPMENT,
+        },
+        "environment": describe(),
+        "summary": found,
+        "runs": [asdict(row) for row in rows],
+    }
+    file.write_text(json.dumps(data, indent=1, allow_nan=False) + "\n", "utf-8")
+
+
+if __name__ == "__main__":
+    main()

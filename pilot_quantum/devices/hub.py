@@ -1,0 +1,241 @@
+"""The devices of one pilot: their broker, and the gateway through which the tasks of the pilot's workers reach it."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+import tempfile
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from multiprocessing.connection import Listener
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, final
+
+from .._registry import check_options
+from ..descriptions import DeviceDescription, DeviceRequest
+from ..errors import InvalidDescription, UnsatisfiableRequest
+from . import load
+from ._work import Decision
+from .base import unfit
+from .broker import BrokerSettings, DeviceBroker
+from .clock import RealClock, VirtualClock
+from .journal import Journal
+from .routing import POLICIES, RoutingPolicy, Weighted
+from .task_device import DeviceTicket, unpacked
+
+if TYPE_CHECKING:
+    from multiprocessing.connection import Connection
+
+_log = logging.getLogger(__name__)
+OPTIONS: Final = {
+    "policy": str,
+    "weight": float,
+    "floor": float,
+    "share": float,
+    "journal": str,
+    "clock": str,
+    "refresh_s": float,
+    "reroute_s": float,
+}
+"""``device_options`` of a pilot: ``policy`` (fastest, fidelity, weighted, cheapest); ``weight``, ``floor`` and
+``share`` of the weighted one; ``journal`` (file of paid work); ``clock`` (real or virtual); two of `BrokerSettings`."""
+
+
+@final
+class DeviceHub:
+    """Holds the devices of a pilot from `start` to `close`.
+
+    Parameters
+    ----------
+    devices, options
+        From the pilot's description.
+    left_s
+        Returns the seconds that the pilot has left; None for no end.
+
+    Raises
+    ------
+    InvalidDescription
+        If a kind, an option or a policy is unknown.
+    """
+
+    def __init__(
+        self,
+        devices: Sequence[DeviceDescription],
+        options: Mapping[str, Any],
+        left_s: Callable[[], float | None] = lambda: None,
+    ) -> None:
+        check_options("device", "pilot", options, OPTIONS)
+        self._devices = tuple(devices)
+        self._options = dict(options)
+        self._left_s = left_s
+        self._policy = _policy(self._options)
+        clock = str(self._options.get("clock", "real"))
+        if clock not in ("real", "virtual"):
+            raise InvalidDescription(f"device_options.clock = {clock!r}: must be real or virtual")
+        self._virtual = clock == "virtual"
+        for device in self._devices:
+            load(device.kind)(device, VirtualClock() if self._virtual else RealClock()).close()
+        self._turn = threading.Lock()
+        self._decisions: dict[int, tuple[Decision, ...]] = {}
+        self._directory: str | None = None
+        self._listener: Listener | None = None
+        self._journal: Journal | None = None
+        self.broker: DeviceBroker | None = None
+
+    @property
+    def projected(self) -> bool:
+        """Whether the devices' times are simulated."""
+        return self._virtual
+
+    def start(self) -> None:
+        """Open the broker and the gateway."""
+        journal = self._options.get("journal")
+        self._journal = Journal(str(journal)) if journal is not None else None
+        usual = BrokerSettings()
+        settings = replace(
+            usual,
+            refresh_s=float(self._options.get("refresh_s", usual.refresh_s)),
+            reroute_s=float(self._options.get("reroute_s", usual.reroute_s)),
+        )
+        self.broker = DeviceBroker(
+            self._devices,
+            self._policy,
+            journal=self._journal,
+            clock=VirtualClock() if self._virtual else RealClock(),
+            settings=settings,
+            ends_s=self._left_s,
+        )
+        self._directory = tempfile.mkdtemp(prefix="pq-devices-")  # of this user alone (0700): nobody else can connect
+        self._listener = Listener(str(Path(self._directory) / "gateway"), family="AF_UNIX", backlog=64)
+        threading.Thread(target=self._listen, args=(self._listener,), name="pilot-devices", daemon=True).start()
+
+    def close(self) -> None:
+        """Close broker and gateway; harmless when called twice."""
+        broker, listener, directory, journal = self.broker, self._listener, self._directory, self._journal
+        self._listener = self._directory = self._journal = None
+        if listener is not None:
+            listener.close()
+        if broker is not None:
+            broker.close()
+        if journal is not None:
+            journal.close()
+        if directory is not None:
+            shutil.rmtree(directory, ignore_errors=True)
+
+    def ticket(self, request: DeviceRequest, task: int) -> DeviceTicket | None:
+        """Return what a task of this pilot needs to reach its devices; None when there are none to reach."""
+        listener = self._listener
+        return None if listener is None else DeviceTicket(str(listener.address), request, task)
+
+    def decisions(self, task: int) -> tuple[Decision, ...]:
+        """Return why the circuits of a task ran where they did."""
+        return self._decisions.get(task, ())
+
+    def problem(self, request: DeviceRequest) -> str | None:
+        """Return why no device of this pilot can ever serve a request, as far as is known; None if one may."""
+        lanes = self.broker.lanes if self.broker is not None else {}
+        reasons = []
+        for device in self._devices:
+            lane = lanes.get(device.name)
+            facts = lane.known if lane is not None else None
+            if facts is not None:
+                reason = unfit(facts, request)
+            else:
+                named = request.name is None or request.name == device.name
+                reason = None if named else f"its name is not {request.name!r}"
+            if reason is None:
+                return None
+            reasons.append(f"device {device.name!r}: {reason}")
+        return "; ".join(reasons) or "it holds no quantum device"
+
+    # The gateway.
+
+    def _listen(self, listener: Listener) -> None:
+        while True:
+            try:
+                connection = listener.accept()
+            except (OSError, EOFError):
+                return
+            threading.Thread(target=self._serve, args=(connection,), name="pilot-device-task", daemon=True).start()
+
+    def _serve(self, connection: Connection) -> None:
+        with connection:
+            while True:
+                try:
+                    question = connection.recv()
+                    connection.send(self._answer(question))
+                except (OSError, EOFError):
+                    return
+
+    def _answer(self, question: tuple[Any, ...]) -> tuple[str, Any]:
+        try:
+            local = self._local_choice(question[4] if question[0] == "run" else question[1])
+            if local is not None:
+                if question[0] == "run":
+                    self._note(
+                        question[6], (Decision(0.0, local.name, "send", "a simulator in the worker's own process"),)
+                    )
+                return "local", local
+            if question[0] == "local":
+                return "none", None
+            return "ok", self._run(*question[1:])
+        except Exception as error:  # noqa: BLE001 - whatever it is, the task that asked gets it
+            return "error", _portable(error)
+
+    def _run(self, *question: Any) -> Any:
+        packed, shots, seeds, request, key, task = question
+        broker = self.broker
+        if broker is None:
+            raise UnsatisfiableRequest("the pilot has no devices")
+        if self._virtual:
+            with self._turn:  # one caller at a time makes time pass
+                results = broker.run(unpacked(packed), shots=shots, seeds=seeds, request=request, key=key)
+        else:
+            results = broker.run(unpacked(packed), shots=shots, seeds=seeds, request=request, key=key)
+        self._note(task, tuple(decision for result in results for decision in result.decisions))
+        return results
+
+    def _note(self, task: int, decisions: tuple[Decision, ...]) -> None:
+        self._decisions[task] = (*self._decisions.get(task, ()), *decisions)
+
+    def _local_choice(self, request: DeviceRequest) -> DeviceDescription | None:
+        """Return the first fitting device if all that fit compute in the calling process; None otherwise."""
+        fitting = [d for d in self._devices if request.name is None or d.name == request.name]
+        if not fitting or not all(load(device.kind).local for device in fitting):
+            return None
+        broker = self.broker
+        reasons = []
+        for device in fitting:
+            lane = broker.lanes[device.name] if broker is not None else None
+            facts = (lane.known or lane.device.facts()) if lane is not None else None
+            reason = unfit(facts, request) if facts is not None else None
+            if reason is None:
+                return device
+            reasons.append(f"{device.name!r}: {reason}")
+        raise UnsatisfiableRequest(f"no device of this pilot fits: {'; '.join(reasons)}")
+
+
+def _policy(options: Mapping[str, Any]) -> RoutingPolicy:
+    name = str(options.get("policy", "fastest"))
+    if name not in POLICIES:
+        raise InvalidDescription(f"device_options.policy = {name!r}: must be one of {', '.join(POLICIES)}")
+    numbers = {key: float(options[key]) for key in ("weight", "floor", "share") if key in options}
+    if name == "weighted":
+        return Weighted(**numbers)
+    if numbers:
+        raise InvalidDescription(
+            f"device_options.{next(iter(numbers))}: belongs to the policy 'weighted', not {name!r}"
+        )
+    return POLICIES[name]()
+
+
+def _portable(error: Exception) -> Exception:
+    """Return an exception that can travel to the worker."""
+    import pickle
+
+    try:
+        pickle.loads(pickle.dumps(error))  # noqa: S301 - made on this line
+    except Exception:  # noqa: BLE001 - some exceptions do not pickle
+        return UnsatisfiableRequest(f"{type(error).__name__}: {error}")
+    return error
