@@ -28,6 +28,7 @@ __all__ = [
 _BUILT_IN = {
     "circuit_execution": "miniapps.circuit_execution:APP",
     "dispatch": "miniapps.dispatch:APP",
+    "distributed_state_vector": "miniapps.distributed_state_vector:APP",
 }
 
 

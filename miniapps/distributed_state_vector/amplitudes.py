@@ -85,6 +85,19 @@ class Phases(NamedTuple):
     both_angles: Array
 
 
+def _settled(tables: list[Array]) -> list[Array]:
+    """Return float64 tables of one length, unchanged, as the result of a matrix product.
+
+    XLA on CPUs would otherwise merge their computation into the loops over all amplitudes, and compute a cosine for
+    each; an optimization barrier does not last until it decides that. The factors are not constant for the same reason.
+    """
+    whole = jnp.stack(tables, axis=1)
+    count = len(tables)
+    halves = jnp.tile(jnp.eye(count) * 0.5, (2, 1)) + 0.0 * whole[0, 0]
+    product = jnp.matmul(jnp.concatenate([whole, whole], axis=1), halves, precision=_EXACT)
+    return [product[:, place] for place in range(count)]
+
+
 def sign_table(masks: Array, count: int) -> Array:
     """Return (-1) to the parity of i & mask, shape (count, masks), float64."""
     index = jnp.arange(count, dtype=masks.dtype)
@@ -100,23 +113,55 @@ def shard_signs(shard: Shard, masks: Array) -> Array:
 
 def product_state(shard: Shard, angles: Array) -> Array:
     """Return the shard of RY(angle) of each bit on |0…0⟩; angles of all n bits, lowest first."""
-    ones = (jnp.cos(angles / 2), jnp.sin(angles / 2))
-    height, width = shard.shape
+    rows, columns = (table.astype(shard.real) for table in _product_tables(shard, angles))
+    real = (rows * _on_shard(shard, angles).astype(shard.real))[:, None] * columns[None, :]
+    return jnp.stack([real, jnp.zeros_like(real)])
 
-    def table(first: int, count: int) -> Array:
-        index = jnp.arange(count, dtype=jnp.int32)
-        bits = range(count.bit_length() - 1)
-        factors = [jnp.where((index >> bit) & 1, ones[1][first + bit], ones[0][first + bit]) for bit in bits]
-        return reduce(jnp.multiply, factors, jnp.ones(count))
 
+def product_slopes(shard: Shard, pulled: Array, angles: Array) -> Array:
+    """Return Re⟨pulled|-iY|product state⟩ for each of the n bits, this shard's part; float64.
+
+    The product state is real, and what -iY does to one of its factors is known: two sums over the shard are enough.
+    """
+    rows, columns = _product_tables(shard, angles)
+    here = _on_shard(shard, angles)
+    by_row = jnp.matmul(pulled[0], columns.astype(shard.real), precision=_EXACT).astype(jnp.float64)
+    by_column = jnp.matmul(rows.astype(shard.real), pulled[0], precision=_EXACT).astype(jnp.float64)
+    low, n_local = shard.low, shard.n_local
+    found = [here * jnp.sum(by_column * _product_table(angles, (0, low), bit)) for bit in range(low)]
+    found += [here * jnp.sum(by_row * _product_table(angles, (low, n_local), bit)) for bit in range(low, n_local)]
+    whole = jnp.sum(by_row * rows)
+    found += [_on_shard(shard, angles, bit) * whole for bit in range(shard.n_global)]
+    return jnp.stack(found)
+
+
+def _product_tables(shard: Shard, angles: Array) -> tuple[Array, Array]:
+    (rows,) = _settled([_product_table(angles, (shard.low, shard.n_local))])
+    (columns,) = _settled([_product_table(angles, (0, shard.low))])
+    return rows, columns
+
+
+def _product_table(angles: Array, bits: tuple[int, int], turned: int = -1) -> Array:
+    """Return the product of the factors of some bits, shape (2ᵇ,); -iY is applied to the bit ``turned``."""
+    first, end = bits
+    index = jnp.arange(1 << (end - first), dtype=jnp.int32)
+    factors = [_factor_of(angles[bit], (index >> (bit - first)) & 1, turned=bit == turned) for bit in range(first, end)]
+    return reduce(jnp.multiply, factors, jnp.ones(1 << (end - first)))
+
+
+def _on_shard(shard: Shard, angles: Array, turned: int = -1) -> Array:
+    """Return the product of the factors of the global bits on this shard."""
     number = shard.number()
-    chosen = [
-        jnp.where((number >> bit) & 1, ones[1][shard.n_local + bit], ones[0][shard.n_local + bit])
+    factors = [
+        _factor_of(angles[shard.n_local + bit], (number >> bit) & 1, turned=bit == turned)
         for bit in range(shard.n_global)
     ]
-    rows = reduce(jnp.multiply, chosen, table(shard.low, height))
-    real = rows.astype(shard.real)[:, None] * table(0, width).astype(shard.real)[None, :]
-    return jnp.stack([real, jnp.zeros_like(real)])
+    return reduce(jnp.multiply, factors, jnp.ones(()))
+
+
+def _factor_of(angle: Array, bit: Array, *, turned: bool) -> Array:
+    cosine, sine = jnp.cos(angle / 2), jnp.sin(angle / 2)
+    return jnp.where(bit, cosine, -sine) if turned else jnp.where(bit, sine, cosine)
 
 
 # ---------------------------------------------------------------- phases
@@ -143,10 +188,9 @@ def _factor(shard: Shard, phases: Phases, direction: float) -> tuple[Array, Arra
         )
         total = rows.astype(shard.real)[:, None] + columns.astype(shard.real)[None, :] + mixed
         return jnp.cos(total), jnp.sin(total)
-    (cr, sr), (cc, sc) = (
-        (jnp.cos(table).astype(shard.real), jnp.sin(table).astype(shard.real)) for table in (rows, columns)
-    )
-    cr, sr, cc, sc = cr[:, None], sr[:, None], cc[None, :], sc[None, :]
+    (cr, sr), (cc, sc) = (_settled([jnp.cos(table), jnp.sin(table)]) for table in (rows, columns))
+    cr, sr = cr.astype(shard.real)[:, None], sr.astype(shard.real)[:, None]
+    cc, sc = cc.astype(shard.real)[None, :], sc.astype(shard.real)[None, :]
     return cr * cc - sr * sc, sr * cc + cr * sc
 
 
@@ -190,9 +234,9 @@ def weighted(shard: Shard, state: Array, masks: Array, weights: Array) -> Array:
     """Multiply by Σ weight·sign of the masks (high, low, global): the observable applied to the state."""
     height, width = shard.shape
     if masks.shape[0] == 1:
-        rows = sign_table(masks[:, 0], height)[:, 0] * (weights * shard_signs(shard, masks[:, 2]))[0]
-        columns = sign_table(masks[:, 1], width)[:, 0]
-        return state * rows.astype(shard.real)[:, None] * columns.astype(shard.real)[None, :]
+        factor = (weights * shard_signs(shard, masks[:, 2]))[0]
+        rows = (sign_table(masks[:, 0], height)[:, 0] * factor).astype(shard.real)
+        return state * rows[:, None] * sign_table(masks[:, 1], width)[:, 0].astype(shard.real)[None, :]
     rows = sign_table(masks[:, 0], height) * (weights * shard_signs(shard, masks[:, 2]))
     diagonal = jnp.matmul(
         rows.astype(shard.real), sign_table(masks[:, 1], width).astype(shard.real).T, precision=_EXACT

@@ -125,33 +125,7 @@ def _backward(static: Static, given: Inputs, state: Array, pulled: Array) -> Any
         kinds = static.kinds[first : first + period]
         pair, body = lax.scan(lambda carried, steps: through(kinds, steps, carried), pair, given.body, reverse=True)
     pair, head = through(static.kinds[:first], given.head, pair)
-    return _start_slopes(shard, pair, given.start), head, body, tail
-
-
-def _start_slopes(shard: Shard, pair: Any, start: Array) -> Array:
-    """Return the derivatives by the first angles: of local bits by undoing them, of global ones from what is left."""
-    local = start[: shard.n_local]
-    state, pulled, slopes = on.turned_back(shard, *pair, local)
-    if not shard.n_global:
-        return slopes
-    return jnp.concatenate([slopes, _global_slopes(shard, (state, pulled), start)])
-
-
-def _global_slopes(shard: Shard, pair: Any, start: Array) -> Array:
-    """Return the derivatives by the first angles of global bits.
-
-    With the local rotations undone the state is a number on index 0 of each shard, so the overlaps need one number
-    of each shard.
-    """
-    here = [array[:, 0, 0] for array in pair]
-    everywhere = [lax.all_gather(number, shard.axes).reshape(-1, 2) for number in here]
-    state, pulled = (gathered.astype(jnp.float64) for gathered in everywhere)
-    index = jnp.arange(state.shape[0])
-    slopes = []
-    for bit in range(shard.n_global):
-        sign = jnp.where((index >> bit) & 1, 1.0, -1.0)
-        slopes.append(jnp.sum(sign[:, None] * pulled * state[index ^ (1 << bit)]) / (1 << shard.n_global))
-    return jnp.stack(slopes)
+    return on.product_slopes(shard, pair[1], given.start), head, body, tail
 
 
 def _step(shard: Shard, kind: Kind, data: StepData, state: Array) -> Array:
