@@ -1,8 +1,8 @@
 """What is done to the amplitudes of one shard, as functions for `jax.jit`. Worker side.
 
 A shard is a real array of shape (2, H, W): real and imaginary parts of H·W = 2ᴸ amplitudes, W the largest power of two
-that is at most √2ᴸ and 2¹². Index (h, w) is h·W + w. Phases and signs of all bits are products of a row and a column, so
-no table is longer than H. RY is real and acts on real and imaginary parts alike.
+that is at most √2ᴸ and 2¹². Index (h, w) is h·W + w. Phases and signs of all bits are products of a row and a column,
+so no table is longer than H. RY is real and acts on real and imaginary parts alike.
 """
 
 from __future__ import annotations
@@ -268,7 +268,7 @@ def moved(shard: Shard, state: Array, columns: Array) -> Array:
     return jnp.stack([found.real, found.imag])
 
 
-def exchanged(shard: Shard, state: Array, bits: tuple[int, ...]) -> Array:
+def exchanged(state: Array, bits: tuple[int, ...]) -> Array:
     """Let the highest local bits change places with these global bits; its own inverse."""
     if not bits:
         return state

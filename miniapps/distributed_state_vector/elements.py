@@ -168,7 +168,7 @@ def _u(q: int, theta: Angle, phi: Angle, lam: Angle) -> list[Element]:
 
 
 def _cp(a: int, b: int, angle: Angle) -> list[Element]:
-    """A phase of both bits set: a·b = (a + b - a⊕b)/2."""
+    """Give a phase to both bits set: a·b = (a + b - a⊕b)/2."""
     half = _times(angle, 0.5)
     return [*_z(half, a), *_z(half, b), *_z(_times(angle, -0.5), a, b)]
 
@@ -229,9 +229,10 @@ _RULES: Final[dict[str, Callable[..., list[Element]]]] = {
     "t": _phase(pi / 4),
     "tdg": _phase(-pi / 4),
     "sx": lambda q: _rx(q, _fixed(pi / 2)),
+    "sxdg": lambda q: _rx(q, _fixed(-pi / 2)),
     "p": lambda q, angle: _z(angle, q),
     "rx": _rx,
-    "ry": lambda q, angle: _y(q, angle),
+    "ry": _y,
     "rz": lambda q, angle: _z(angle, q),
     "u": _u,
     "cx": _cx,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import resource
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from importlib import import_module
@@ -20,7 +21,7 @@ from .session import Place
 
 
 class Missing(RuntimeError):
-    """This installation lacks what a simulator needs; the message says what."""
+    """A simulator lacks what it needs in this installation; the message says what."""
 
 
 class TooLittleMemory(MemoryError):
@@ -124,15 +125,22 @@ def run_rank(job: Job, ranks: Any) -> Share | None:
         With one line that says what.
     """
     refuse_too_little_memory(job.memory, job.gpu, ranks.rank)
+    if own_process(job):
+        os.environ["OMP_NUM_THREADS"] = str(job.threads)  # read when the simulators' libraries are loaded
+    start = time.perf_counter()
     try:
         module = import_module(f".{_SIMULATORS[job.simulator]}", __package__)
     except ImportError as error:
-        raise Missing(f"simulator {job.simulator!r} needs {error.name}: pip install 'qhpc-miniapps[statevector]'") from error
+        raise Missing(
+            f"simulator {job.simulator!r} needs {error.name}: pip install 'qhpc-miniapps[statevector]'"
+        ) from error
+    imported_s = time.perf_counter() - start
     compute: Callable[[Job, Circuit, Place], Share] = module.compute
     place = Place(
         ranks.rank, ranks.size, ranks.coordinator, job.shards_per_rank, job.threads, job.gpu, job.start_timeout_s
     )
     share = compute(job, build(job.spec), place)
+    share.phases_s["import"] = imported_s
     share.counts["peak_rss"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
     return share if ranks.rank == 0 or job.method != "statevector" else None
 

@@ -2,8 +2,8 @@
 
 Amplitude x of the state lies on the shard that its p highest bits name, at the index that its n - p lowest bits name. A
 step is: exchange the highest local bits with global ones; multiply by phases and move amplitudes by a linear map of the
-local index; multiply by phases; rotate bits. Which wire is which bit changes only by exchanges and index maps, and an index
-map that is there anyway puts the wires that leave next on the highest local bits for nothing.
+local index; multiply by phases; rotate bits. Which wire is which bit changes only by exchanges and index maps, and an
+index map that is there anyway puts the wires that leave next on the highest local bits for nothing.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ class Step:
     after
         Phases after it.
     turns
-        Rotations, at most one a bit.
+        Rotations; those of one bit add up.
     """
 
     exchange: tuple[int, ...] = ()
@@ -112,7 +112,7 @@ def layout(elements: Elements, observables: Sequence[frozenset[int]], n_global: 
     steps = tuple(bits.steps())
     read = [_read(observable, elements, parts.end) for observable in observables]
     masks = tuple(bits.mask(wires) for wires, _ in read)
-    return Layout(n, n_global, _merged(start), steps, masks, tuple(sign for _, sign in read), exchanges)
+    return Layout(n, n_global, start, steps, masks, tuple(sign for _, sign in read), exchanges)
 
 
 def _read(qubits: frozenset[int], elements: Elements, end: Sequence[Element]) -> tuple[frozenset[int], int]:
@@ -166,7 +166,7 @@ class _Bits:
         if columns is None:
             before, after = (), before + after
         turns = tuple(Turn(self.of[item.wires[0]], item.angle) for item in stage.turns)
-        return Step(exchange, before, columns, after, _merged(turns))
+        return Step(exchange, before, columns, after, turns)
 
     def _phases(self, items: Sequence[Element]) -> tuple[Phase, ...]:
         return tuple(Phase(self.mask(item.wires), item.angle) for item in items)
@@ -211,8 +211,3 @@ class _Bits:
 
     def _place(self, wires: Sequence[int], bits: Sequence[int]) -> None:
         self.of.update(zip(wires, bits, strict=True))
-
-
-def _merged(turns: Sequence[Turn]) -> tuple[Turn, ...]:
-    """Leave turns as they are: a bit that turns twice is summed when angles are put in."""
-    return tuple(sorted(turns, key=lambda turn: turn.bit))

@@ -1,8 +1,8 @@
-"""What the machine allows: bandwidths, measured once a process, and the least time of a circuit from bytes. Worker side.
+"""What the machine allows: bandwidths, measured once a process, and the least time from bytes. Worker side.
 
-Two limits of the memory (s bytes an amplitude, P shards with bandwidth B each): *gate by gate*, every one-qubit gate reads
-and writes the state once and every controlled or diagonal gate half of it; *fused*, three passes over the state for each
-stage of the circuit. A gradient counts four times the values: forward, two vectors back, one read for the derivatives.
+Two limits of the memory: *gate by gate*, every one-qubit gate reads and writes the state once and every controlled or
+diagonal gate half of it; *fused*, three passes over the state for each layer of the circuit. A gradient counts four
+times the values: forward, two vectors back, one read for the derivatives.
 """
 
 from __future__ import annotations
@@ -66,9 +66,7 @@ def passes(gates: Iterable[Gate]) -> float:
     return sum(0.5 if name in _HALF else 1.0 for name, _, _ in gates)
 
 
-def limits(
-    found: Bandwidths, state_bytes: float, shards: int, *, work: tuple[float, int, float, str]
-) -> Limits:
+def limits(found: Bandwidths, state_bytes: float, shards: int, *, work: tuple[float, int, float, str]) -> Limits:
     """Return the least times.
 
     Parameters

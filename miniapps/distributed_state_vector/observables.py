@@ -1,4 +1,4 @@
-"""Observables: sums of Pauli strings, and the groups of them that one measurement basis serves. Standard library only."""
+"""Observables: sums of Pauli strings, and groups of them that share a basis. Standard library only."""
 
 from __future__ import annotations
 

@@ -38,7 +38,10 @@ class DistributedStateVector(Params):
     depth: int | None = Field(None, ge=1, description="layers of random (4 if not given)")
     reps: int | None = Field(None, ge=1, description="layers of the other layered families (2 if not given)")
     angle: float | None = Field(
-        None, allow_inf_nan=False, description="all angles; not given: drawn from the seed", json_schema_extra=_unit("rad")
+        None,
+        allow_inf_nan=False,
+        description="all angles; not given: drawn from the seed",
+        json_schema_extra=_unit("rad"),
     )
     path: str | None = Field(None, description="OpenQASM or QPY file of the family file; its first circuit")
     file_sha256: str | None = Field(None, description="hash of the file's bytes; filled in, and checked if given")
@@ -134,7 +137,9 @@ class DistributedStateVector(Params):
         if self.shards & (self.shards - 1):
             raise ValueError(f"ranks x shards_per_rank = {self.shards}: shards are a power of two")
         if self.n_qubits < 2 * self.n_global:
-            raise ValueError(f"n_qubits = {self.n_qubits}: {self.shards} shards need {2 * self.n_global} qubits or more")
+            raise ValueError(
+                f"n_qubits = {self.n_qubits}: {self.shards} shards need {2 * self.n_global} qubits or more"
+            )
         return self
 
     @property

@@ -2,8 +2,8 @@
 
 Of n wires p are global: their bits are the number of the shard. Phases and controls need nothing of other shards; the
 target of a CX or RY must be local. Wires are exchanged in batches: k of them at once are one all-to-all, which sends
-(1 - 2⁻ᵏ) of the state. The planner runs all elements that can run, whatever their place in the list, as long as elements
-that share a wire keep their order, and brings a global wire in only when nothing else is left to do.
+(1 - 2⁻ᵏ) of the state. The planner runs all elements that can run, whatever their place in the list, as long as
+elements that share a wire keep their order, and brings a global wire in only when nothing else is left to do.
 
 The search keeps the cheapest ways to each exchange. It tries every exchange where there are few, so small circuits get
 the least number of bytes; on large ones the wires whose next target lies farthest ahead leave first (Belady, 1966).
@@ -140,7 +140,7 @@ def plan(n_wires: int, items: Sequence[Element], n_global: int) -> Exchanges:
     for wires in _starts(queues, n_global):
         _reach(queues, frontier, (start, wires), _Way(0, ()))
     best = _finished(queues, frontier)
-    while frontier and best is None or _may_improve(frontier, best):
+    while (frontier and best is None) or _may_improve(frontier, best):
         frontier = _step(queues, frontier, n_global, best)
         found = _finished(queues, frontier)
         best = found if best is None or (found is not None and found.cost < best.cost) else best

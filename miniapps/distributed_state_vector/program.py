@@ -203,9 +203,7 @@ def _turn_angles(turns: Iterable[Turn], n_bits: int, parameters: Sequence[float]
     return angles
 
 
-def _phases(
-    shard: Shard, phases: Iterable[Phase], widths: tuple[int, int, int], parameters: Sequence[float]
-) -> Phases:
+def _phases(shard: Shard, phases: Iterable[Phase], widths: tuple[int, int, int], parameters: Sequence[float]) -> Phases:
     groups = _grouped(shard, phases)
     masks, angles = [], []
     for group, width in zip(groups, widths, strict=True):

@@ -67,7 +67,7 @@ class Session:
     devices
         One for each shard.
     phases_s
-        ``import``, ``connect`` and ``devices``, in seconds.
+        ``connect`` and ``devices``, in seconds.
     """
 
     devices: list[Any]
@@ -90,21 +90,26 @@ def session(place: Place, *, own_process: bool) -> Iterator[Session]:
     NoSession, GpuMissing
         With the reason in one line.
     """
-    started = [time.perf_counter()]
-    os.environ.setdefault("NPROC", str(place.threads))
     if own_process:
+        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # a lost rank is told by the runtime, in one line
+        os.environ["NPROC"] = str(place.threads)  # XLA's number of threads
         _keep_memory()
     import jax
 
-    started.append(time.perf_counter())
+    started = [time.perf_counter()]
     _connect(place, own_process=own_process)
     started.append(time.perf_counter())
-    devices = _devices(place)
+    with _silent() if own_process else contextlib.nullcontext():
+        devices = _devices(place)
     started.append(time.perf_counter())
-    names = ("import", "connect", "devices")
+    names = ("connect", "devices")
     phases = {name: after - before for name, before, after in zip(names, started, started[1:], strict=False)}
-    with jax.enable_x64(True):
-        yield Session(devices, phases)
+    try:
+        with jax.enable_x64(True):
+            yield Session(devices, phases)
+    finally:
+        if place.size > 1:
+            _end()  # ranks of one gang end together: what stays connected would take the others for dead
 
 
 def cache_directory() -> Path:
@@ -188,7 +193,9 @@ def _devices(place: Place) -> list[Any]:
     except RuntimeError as error:
         if not place.gpu:
             raise
-        raise GpuMissing("gpu = true: JAX sees no GPU here (pip install 'jax[cuda12]' on a machine with one)") from error
+        raise GpuMissing(
+            "gpu = true: JAX sees no GPU here (pip install 'jax[cuda12]' on a machine with one)"
+        ) from error
     needed = place.size * place.shards
     mine = [device for device in found if device.process_index == place.rank]
     if len(mine) < place.shards or len(found) < needed:
@@ -196,6 +203,19 @@ def _devices(place: Place) -> list[Any]:
         raise kind(f"{place.shards} device(s) a rank are needed, rank {place.rank} sees {len(mine)}")
     ranks = range(place.size)
     return [device for rank in ranks for device in [d for d in found if d.process_index == rank][: place.shards]]
+
+
+@contextlib.contextmanager
+def _silent() -> Iterator[None]:
+    """Drop what libraries print to standard output meanwhile: Gloo greets every rank."""
+    kept = os.dup(1)
+    with open(os.devnull, "wb") as nowhere:  # noqa: PTH123 - a device, not a path
+        os.dup2(nowhere.fileno(), 1)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 1)
+        os.close(kept)
 
 
 def _keep_memory() -> None:

@@ -1,8 +1,8 @@
 """Elements gathered into stages: phases, one map of indices, phases, rotations. Standard library only.
 
 A stage multiplies by phases (`before`), moves amplitudes by one linear map over GF(2) (`moves`), multiplies by phases
-(`after`), and rotates wires by RY (`turns`), in this order. Each element goes into the earliest place that keeps its order
-with the elements it shares a wire with. A layer of ``StronglyEntanglingLayers`` is one stage.
+(`after`), and rotates wires by RY (`turns`), in this order. Each element goes into the earliest place that keeps its
+order with the elements it shares a wire with. A layer of ``StronglyEntanglingLayers`` is one stage.
 """
 
 from __future__ import annotations

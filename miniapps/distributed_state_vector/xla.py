@@ -1,7 +1,7 @@
 """The program as XLA computations: values, gradient of a weighted sum, Jacobian. Worker side.
 
-The gradient is adjoint and un-computes the state: it holds the state, the observable applied to it, and what one step needs,
-whatever the depth. See Jones and Gacon, arXiv:2009.02823.
+The gradient is adjoint and un-computes the state: it holds the state, the observable applied to it, and what one step
+needs, whatever the depth. See Jones and Gacon, arXiv:2009.02823.
 """
 
 from __future__ import annotations
@@ -129,7 +129,7 @@ def _backward(static: Static, given: Inputs, state: Array, pulled: Array) -> Any
 
 
 def _step(shard: Shard, kind: Kind, data: StepData, state: Array) -> Array:
-    state = on.exchanged(shard, state, kind.exchange)
+    state = on.exchanged(state, kind.exchange)
     if kind.before:
         state = on.rotated(shard, state, data.before, 1.0)
     if kind.moves:
@@ -155,7 +155,7 @@ def _step_back(shard: Shard, kind: Kind, data: StepData, pair: Any) -> tuple[Any
     if kind.before:
         before = on.phase_slopes(shard, state, pulled, data.before)
         state, pulled = (on.rotated(shard, array, data.before, -1.0) for array in (state, pulled))
-    state, pulled = (on.exchanged(shard, array, kind.exchange) for array in (state, pulled))
+    state, pulled = (on.exchanged(array, kind.exchange) for array in (state, pulled))
     return (state, pulled), StepData(before, None, None, after, None, turns)
 
 
