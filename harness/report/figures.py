@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from .summary import CaseSummary
 
-_FIGURES: Final = {"fig6": "harness.report.fig6", "table3": "harness.report.table3"}
+_FIGURES: Final = {"fig6": "harness.report.fig6", "fig7": "harness.report.fig7", "table3": "harness.report.table3"}
 _GENERAL: Final = "harness.report.general"
 
 

@@ -8,7 +8,7 @@ with at least 95 %. That is the range of the samples for 6 to 8 repeats; with fe
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -67,6 +67,8 @@ class CaseSummary:
         How many repeats ended so, and what their answer checks said.
     digests
         Distinct digests of the answers; more than one means that repeats disagree.
+    metrics
+        Statistics of every metric over the repeats that are ok.
     """
 
     key: str
@@ -84,6 +86,7 @@ class CaseSummary:
     statuses: dict[str, int]
     checks: dict[str, int]
     digests: tuple[str, ...]
+    metrics: dict[str, Statistics] = field(default_factory=dict)
 
 
 def summarize(records: Iterable[Record]) -> list[CaseSummary]:
@@ -133,7 +136,12 @@ def _summary(group: list[Record]) -> CaseSummary:
         statuses=dict(sorted(Counter(record.status for record in group).items())),
         checks=dict(sorted(Counter(record.check.verdict for record in group).items())),
         digests=tuple(sorted({record.digest for record in group if record.digest})),
+        metrics={name: statistics(found) for name in _metric_names(good) if (found := _samples(good, name))},
     )
+
+
+def _metric_names(good: Sequence[Record]) -> list[str]:
+    return list(dict.fromkeys(name for record in good for name in record.metrics))
 
 
 def _main_metric(good: Sequence[Record]) -> str:

@@ -335,8 +335,9 @@ def _up(block: Array, state: Array, size: int) -> Array:
 def _group_slopes(state: Array, pulled: Array, size: int) -> Array:
     """Return Re⟨pulled|-iY|state⟩ for each of the lowest ``size`` bits of the flattened arrays, float64."""
     chunks = max(1, min(64, state.size >> (size + 8)))
-    parts = (array.reshape(chunks, -1, 1 << size) for array in (pulled, state))
-    overlaps = lax.dot_general(*parts, (((1,), (1,)), ((0,), (0,))), precision=_EXACT).astype(jnp.float64).sum(axis=0)
+    left, right = (array.reshape(chunks, -1, 1 << size) for array in (pulled, state))
+    found = lax.dot_general(left, right, (((1,), (1,)), ((0,), (0,))), precision=_EXACT)
+    overlaps = found.astype(jnp.float64).sum(axis=0)
     index = jnp.arange(1 << size)
     slopes = [
         jnp.sum(jnp.where((index >> bit) & 1, 1.0, -1.0) * overlaps[index, index ^ (1 << bit)]) for bit in range(size)

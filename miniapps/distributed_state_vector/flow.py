@@ -107,10 +107,10 @@ def memory(params: DistributedStateVector) -> int:
     if params.method != "statevector":
         return _PROCESS_BYTES
     states = _STATES if params.simulator == "jax" else _OTHER_STATES
-    vectors = states[params.mode]
+    vectors: int = states[params.mode]
     if params.simulator == "lightning" and params.mode == "jacobian":
         vectors += 2 * len(params.terms())
-    return _PROCESS_BYTES + vectors * params.amplitude_bytes * 2**params.n_qubits // params.ranks
+    return int(_PROCESS_BYTES + vectors * params.amplitude_bytes * 2**params.n_qubits // params.ranks)
 
 
 def widest(bytes_per_rank: int, params: DistributedStateVector) -> int:
@@ -118,7 +118,7 @@ def widest(bytes_per_rank: int, params: DistributedStateVector) -> int:
     free = bytes_per_rank - _PROCESS_BYTES
     states = (_STATES if params.simulator == "jax" else _OTHER_STATES)[params.mode]
     amplitudes = max(0, free) * params.ranks // (states * params.amplitude_bytes)
-    return max(0, amplitudes.bit_length() - 1)
+    return int(max(0, amplitudes.bit_length() - 1))
 
 
 def resources(params: DistributedStateVector) -> Resources:

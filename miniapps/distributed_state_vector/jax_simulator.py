@@ -68,8 +68,8 @@ def _program(job: Job, circuit: Circuit, group: Group, place: Place) -> tuple[Gr
 
 
 def _compiled(job: Job, here: Session, group: Group, elements: Elements, made: Program) -> Part:
-    weights = [job.terms[place].factor for place in group.places]
-    given = inputs(made, elements.parameters, weights if job.mode == "vjp" else np.ones(len(weights)))
+    weights = [job.terms[place].factor if job.mode == "vjp" else 1.0 for place in group.places]
+    given = inputs(made, elements.parameters, weights)
     key = (made.shard, made.kinds, job.mode, tuple(here.devices), _shapes(given))
     return Part(group, elements, made, given, _Compiler(made, given).compiled(key))
 

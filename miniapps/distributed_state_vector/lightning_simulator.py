@@ -33,7 +33,7 @@ _ADJOINT: Final[dict[str, Callable[..., Any]]] = {
     "rx": qml.RX,
     "ry": qml.RY,
     "rz": qml.RZ,
-    "u": lambda theta, phi, lam, w: qml.Rot(lam, theta, phi, w),
+    "u": qml.Rot,
     "cx": lambda *w: qml.CNOT(w),
     "cy": lambda *w: qml.CY(w),
     "cz": lambda *w: qml.CZ(w),

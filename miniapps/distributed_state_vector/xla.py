@@ -6,7 +6,7 @@ needs, whatever the depth. See Jones and Gacon, arXiv:2009.02823.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -53,7 +53,7 @@ def inputs(made: Program, parameters: Sequence[float], weights: Sequence[float])
     return Inputs(made.start(parameters), steps[: rolled.first], body, steps[end:], made.masks, signed)
 
 
-def computation(made: Program, mode: str, devices: Sequence[Any]) -> Callable[[Inputs], Any]:
+def computation(made: Program, mode: str, devices: Sequence[Any]) -> Any:
     """Return the jitted computation of a mode on 2ᵖ devices.
 
     ``"expval"`` returns the values of the observables, shape (m,), without their signs; ``"vjp"`` also the derivatives
@@ -61,7 +61,7 @@ def computation(made: Program, mode: str, devices: Sequence[Any]) -> Callable[[I
     first axis of m.
     """
     static = Static(made.shard, made.kinds, roll(made.kinds), mode)
-    run = partial(_run, static)
+    run: Any = partial(_run, static)
     if made.shard.n_global:
         mesh = Mesh(np.array(devices).reshape((2,) * made.shard.n_global), made.shard.axes)
         whole = PartitionSpec()
