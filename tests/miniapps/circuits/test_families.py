@@ -115,3 +115,13 @@ def test_samples_are_drawn_from_another_stream_than_gates() -> None:
 def test_an_impossible_recipe_is_refused_with_the_reason(spec: CircuitSpec, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         build(spec)
+
+
+def test_strongly_entangling_is_pennylane_s_template() -> None:
+    qml = pytest.importorskip("pennylane")
+    spec = CircuitSpec("strongly_entangling", 5, 3, seed=8)
+    weights = 2 * pi * circuit_generator(8).random((3, 5, 3))
+    operation = qml.StronglyEntanglingLayers(weights, wires=range(5))
+    expected = qml.matrix(operation, wire_order=range(4, -1, -1))[:, 0]
+    overlap = np.vdot(statevector(build(spec)), expected)
+    assert abs(overlap) == pytest.approx(1, abs=1e-12)  # up to the global phase of Rot
