@@ -22,10 +22,10 @@ from .session import GpuMissing, NoSession
 if TYPE_CHECKING:
     from .params import DistributedStateVector
 
-_STATES: Final = {"expval": 3, "vjp": 6, "jacobian": 6}
-"""Shards that a rank holds at a time with XLA: state, its successor, workspace; for gradients twice."""
+_STATES: Final = {"expval": 3, "vjp": 7, "jacobian": 8}
+"""States that XLA holds at a time, its own count for 24 qubits rounded up: whatever the depth."""
 _OTHER_STATES: Final = {"expval": 2, "vjp": 4, "jacobian": 4}
-_PROCESS_BYTES: Final = 300 * 2**20
+_PROCESS_BYTES: Final = 700 * 2**20
 
 
 def run(params: DistributedStateVector, runtime: Runtime) -> Measurement:
@@ -129,7 +129,7 @@ def resources(params: DistributedStateVector) -> Resources:
 
 
 def estimate(params: DistributedStateVector) -> Features:
-    """Count what the case costs, and how many qubits fit on 16 GiB and on 80 GiB a rank."""
+    """Count what the case costs, each rank as a task, and how many qubits fit into 16, 40 and 80 GiB a rank."""
     gates = _gate_count(params)
     state = params.amplitude_bytes * 2.0 ** min(params.n_qubits, 1000) if params.method == "statevector" else 0.0
     extra = {
@@ -138,14 +138,15 @@ def estimate(params: DistributedStateVector) -> Features:
         "shards": float(params.shards),
         "state_bytes": state,
         "observables": float(len(params.terms())),
+        "gpu_bytes_per_rank": float(memory(params)) if params.gpu else 0.0,
     }
     if params.method == "statevector":
         extra |= {f"qubits_in_{size}_gib": float(widest(size * 2**30, params)) for size in (16, 40, 80)}
     return Features(
-        tasks=1,
-        memory_per_task=memory(params) * params.ranks,
+        tasks=params.ranks,
+        memory_per_task=_PROCESS_BYTES if params.gpu else memory(params),
         gates=gates,
-        cpus_per_task=params.threads * params.ranks,
+        cpus_per_task=params.threads,
         extra=extra,
     )
 

@@ -131,7 +131,7 @@ def test_what_fits_is_told_before_anything_runs() -> None:
     params = DistributedStateVector(n_qubits=30, mode="vjp", ranks=4)
     features = estimate(params)
     assert features.extra["state_bytes"] == 8 * 2**30
-    assert features.memory_per_task == 4 * memory(params)
+    assert (features.tasks, features.memory_per_task) == (4, memory(params))
     most = widest(16 * 2**30, params)
     assert memory(params.model_copy(update={"n_qubits": most})) <= 16 * 2**30
     assert memory(params.model_copy(update={"n_qubits": most + 1})) > 16 * 2**30
