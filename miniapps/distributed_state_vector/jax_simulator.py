@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -19,7 +19,7 @@ from .kernels import Job, Share, own_process
 from .layout import layout
 from .observables import Group, groups
 from .program import Program, program, roll
-from .session import Place, Session, session
+from .session import Place, Session, session, silent
 from .xla import computation, inputs
 
 _COMPILED = "/jax/core/compile/backend_compile_duration"
@@ -48,10 +48,12 @@ def compute(job: Job, circuit: Circuit, place: Place) -> Share:
         with _counted_compilations() as compilations:
             parts = [_compiled(job, here, *entry) for entry in programs]
         compiled = time.perf_counter()
-        seconds, answers = [], []
+        seconds: list[float] = []
+        answers: list[Any] = []
         for _ in range(job.evaluations):
             began = time.perf_counter()
-            answers = [_evaluated(part) for part in parts]
+            with silent() if place.size > 1 and not seconds else nullcontext():
+                answers = [_evaluated(part) for part in parts]
             seconds.append(time.perf_counter() - began)
         counts = {**_counts(job, circuit, parts, place), **compilations}
         if job.limits:

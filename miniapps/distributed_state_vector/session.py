@@ -99,8 +99,7 @@ def session(place: Place, *, own_process: bool) -> Iterator[Session]:
     started = [time.perf_counter()]
     _connect(place, own_process=own_process)
     started.append(time.perf_counter())
-    with _silent() if own_process else contextlib.nullcontext():
-        devices = _devices(place)
+    devices = _devices(place)
     started.append(time.perf_counter())
     names = ("connect", "devices")
     phases = {name: after - before for name, before, after in zip(names, started, started[1:], strict=False)}
@@ -206,7 +205,7 @@ def _devices(place: Place) -> list[Any]:
 
 
 @contextlib.contextmanager
-def _silent() -> Iterator[None]:
+def silent() -> Iterator[None]:
     """Drop what libraries print to standard output meanwhile: Gloo greets every rank."""
     kept = os.dup(1)
     with open(os.devnull, "wb") as nowhere:  # noqa: PTH123 - a device, not a path
