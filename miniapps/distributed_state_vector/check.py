@@ -123,7 +123,7 @@ def _lightning(params: DistributedStateVector) -> tuple[str, Any] | None:
         return None
     from .flow import job
 
-    asked = replace(job(params), mode="expval", terms=params.terms()[:_TERMS])
+    asked = replace(job(params), mode="expval", double=True, terms=params.terms()[:_TERMS])  # its sums are single else
 
     def values_of(circuit: Circuit) -> Floats:
         node = lightning.node_of(asked, circuit)
