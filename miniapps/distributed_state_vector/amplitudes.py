@@ -177,8 +177,8 @@ def rotated(shard: Shard, state: Array, phases: Phases, direction: float) -> Arr
 def _factor(shard: Shard, phases: Phases, direction: float) -> tuple[Array, Array]:
     """Return cosine and sine of the phase of every amplitude, shape (H, W)."""
     height, width = shard.shape
-    rows = _angle_table(shard, phases.rows, 0, phases.row_angles, height) * direction
-    columns = _angle_table(shard, phases.columns, 1, phases.column_angles, width) * direction
+    rows = _angle_table(shard, phases.rows, phases.row_angles, column=0) * direction
+    columns = _angle_table(shard, phases.columns, phases.column_angles, column=1) * direction
     if phases.both_angles.shape[0]:
         weights = sign_table(phases.both[:, 0], height) * (
             -0.5 * direction * phases.both_angles * shard_signs(shard, phases.both[:, 2])
@@ -194,7 +194,8 @@ def _factor(shard: Shard, phases: Phases, direction: float) -> tuple[Array, Arra
     return cr * cc - sr * sc, sr * cc + cr * sc
 
 
-def _angle_table(shard: Shard, masks: Array, column: int, angles: Array, count: int) -> Array:
+def _angle_table(shard: Shard, masks: Array, angles: Array, *, column: int) -> Array:
+    count = shard.shape[column]
     signed = -0.5 * angles * shard_signs(shard, masks[:, 2])
     return jnp.sum(sign_table(masks[:, column], count) * signed[None, :], axis=1)
 

@@ -46,7 +46,7 @@ def compute(job: Job, circuit: Circuit, place: Place) -> Share:
         programs = [_program(job, circuit, group, place) for group in groups(job.terms)]
         built = time.perf_counter()
         with _counted_compilations() as compilations:
-            parts = [_compiled(job, here, *entry) for entry in programs]
+            parts = [_compiled(job, here, entry) for entry in programs]
         compiled = time.perf_counter()
         seconds: list[float] = []
         answers: list[Any] = []
@@ -69,7 +69,8 @@ def _program(job: Job, circuit: Circuit, group: Group, place: Place) -> tuple[Gr
     return group, elements, program(layout(elements, group.supports, n_global), double=job.double)
 
 
-def _compiled(job: Job, here: Session, group: Group, elements: Elements, made: Program) -> Part:
+def _compiled(job: Job, here: Session, entry: tuple[Group, Elements, Program]) -> Part:
+    group, elements, made = entry
     weights = [job.terms[place].factor if job.mode == "vjp" else 1.0 for place in group.places]
     given = inputs(made, elements.parameters, weights)
     key = (made.shard, made.kinds, job.mode, tuple(here.devices), _shapes(given))

@@ -108,7 +108,10 @@ def test_samples_are_drawn_from_another_stream_than_gates() -> None:
 @pytest.mark.parametrize(
     ("spec", "message"),
     [
-        (CircuitSpec("grid", 3), "family = 'grid': choose one of random, ghz, qft, efficient_su2, qaoa_ring, file"),
+        (
+            CircuitSpec("grid", 3),
+            "family = 'grid': choose one of random, ghz, qft, efficient_su2, strongly_entangling, qaoa_ring, file",
+        ),
         (CircuitSpec("qaoa_ring", 1, 1), "n_qubits = 1: qaoa_ring needs 2 or more"),
     ],
 )
