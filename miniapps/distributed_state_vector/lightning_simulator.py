@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from functools import reduce
+from operator import matmul
 from typing import Any, Final
 
 import numpy as np
@@ -117,4 +119,7 @@ def evaluate(job: Job, node: Callable[[Any], Any], values: Any) -> tuple[np.ndar
 
 def _observable(support: dict[int, str]) -> Any:
     letters = {"X": qml.PauliX, "Y": qml.PauliY, "Z": qml.PauliZ}
-    return qml.prod(*(letters[letter](qubit) for qubit, letter in support.items())) if support else qml.Identity(0)
+    if not support:
+        return qml.Identity(0)
+    # A product of one operator is evaluated as a general sum, hundreds of times as slow as the operator itself.
+    return reduce(matmul, (letters[letter](qubit) for qubit, letter in support.items()))
