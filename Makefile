@@ -27,7 +27,7 @@ OFFLINE := --offline --no-index --find-links $(abspath $(WHEELHOUSE))
 endif
 UV := $(BIN)/uv pip install --quiet --python $(BIN)/python $(OFFLINE)
 
-.PHONY: help setup demo test test-slurm test-faults test-devices soak lint format bench lock wheelhouse clean distclean
+.PHONY: help setup demo test test-slurm test-faults test-devices test-agreement soak lint format bench lock wheelhouse clean distclean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -69,6 +69,9 @@ test-slurm: setup ## pilots and campaigns on a real Slurm, brought up here (Debi
 
 test-faults: setup ## kill workers, drivers and clusters at random (slow; wants a quiet machine)
 	@$(BIN)/python -m pytest --durations 15 $(FAULTS)
+
+test-agreement: setup ## 100 seeded circuits on every kind of gang against lightning.qubit (some minutes)
+	@$(BIN)/python -m tests.miniapps.distributed_state_vector.agreement
 
 soak: setup ## the same long runs with 100 kills each; what they saw goes to results/soak (half an hour)
 	@mkdir -p results/soak

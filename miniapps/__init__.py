@@ -29,6 +29,7 @@ _BUILT_IN = {
     "circuit_cutting": "miniapps.circuit_cutting:APP",
     "circuit_execution": "miniapps.circuit_execution:APP",
     "dispatch": "miniapps.dispatch:APP",
+    "distributed_state_vector": "miniapps.distributed_state_vector:APP",
     "qml_classifier": "miniapps.qml_classifier:APP",
     "qml_compression": "miniapps.qml_compression:APP",
     "qml_pipeline": "miniapps.qml_pipeline:APP",

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 _FIGURES: Final = {
     "fig6": "harness.report.fig6",
+    "fig7": "harness.report.fig7",
     "fig8": "harness.report.fig8",
     "fig9": "harness.report.fig9",
     "pipeline": "harness.report.pipeline",

@@ -99,6 +99,19 @@ def _efficient_su2(spec: CircuitSpec) -> list[Gate]:
     return gates
 
 
+def _strongly_entangling(spec: CircuitSpec) -> list[Gate]:
+    """``Rot(φ, θ, ω)`` = RZ(ω)·RY(θ)·RZ(φ) on every qubit, then CX(q, q + r mod n) for rising q, ``layers`` times.
+
+    The range r of layer l is l mod (n - 1) + 1 (Schuld et al., arXiv:1804.00633). Angles in the order φ, θ, ω.
+    """
+    n = spec.n_qubits
+    gates: list[Gate] = []
+    for layer, triples in enumerate(_angles(spec, (spec.layers, n, 3)).tolist()):
+        gates += [("u", (q,), (theta, omega, phi)) for q, (phi, theta, omega) in enumerate(triples)]
+        gates += [("cx", (q, (q + layer % (n - 1) + 1) % n), ()) for q in range(n)]
+    return gates
+
+
 def _qaoa_ring(spec: CircuitSpec) -> list[Gate]:
     """H everywhere; then ``layers`` times RZZ(γ) on the edges (q, q+1 mod n) and RX(β) on the nodes."""
     n = spec.n_qubits
@@ -122,5 +135,6 @@ _BUILDERS: Final[dict[str, Callable[[CircuitSpec], Sequence[Gate]]]] = {
     "ghz": _ghz,
     "qft": _qft,
     "efficient_su2": _efficient_su2,
+    "strongly_entangling": _strongly_entangling,
     "qaoa_ring": _qaoa_ring,
 }

@@ -77,6 +77,14 @@ FAMILIES: Final[dict[str, Family]] = {
         bond_bits=lambda n, reps: min(n // 2, reps),
         angles=True,
     ),
+    "strongly_entangling": Family(
+        summary="a rotation of every qubit and a ring of CX, whose range grows by layer (PennyLane's template)",
+        layers="reps",
+        gates=lambda n, reps: 2 * n * reps,
+        bond_bits=lambda n, reps: min(reps, 1) * (n // 2),
+        min_qubits=2,
+        angles=True,
+    ),
     "qaoa_ring": Family(
         summary="QAOA for MaxCut on a ring: RZZ on its edges, RX on its nodes",
         layers="reps",

@@ -13,6 +13,7 @@ from qdreamer.model import Law
 
 _BUILT_IN = {
     "batch_time": "qdreamer.models.batch_time:LAW",
+    "state_vector": "qdreamer.models.state_vector:LAW",
     "qpu_duration": "qdreamer.models.qpu_duration:LAW",
 }
 

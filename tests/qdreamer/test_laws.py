@@ -58,3 +58,8 @@ def test_qpu_duration_is_the_published_formula() -> None:
 def test_qpu_duration_holds_the_vendors_quick_formula(shots: int, depth: int) -> None:
     predicted = qpu_duration.model().predict({"circuits": 1, "qpus": 1, "shots": shots, "depth": depth})
     assert predicted.low <= 2.0 + (2.0 + 0.00035 * shots) <= predicted.high + 1e-9
+
+
+def test_state_vector_divides_all_bytes_over_the_shards() -> None:
+    row = laws.load("state_vector").row({"shards": 4, "memory_bytes": 800, "sent_bytes": 60})
+    assert row.tolist() == [1, 200, 15]

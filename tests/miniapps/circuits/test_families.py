@@ -108,10 +108,23 @@ def test_samples_are_drawn_from_another_stream_than_gates() -> None:
 @pytest.mark.parametrize(
     ("spec", "message"),
     [
-        (CircuitSpec("grid", 3), "family = 'grid': choose one of random, ghz, qft, efficient_su2, qaoa_ring, file"),
+        (
+            CircuitSpec("grid", 3),
+            "family = 'grid': choose one of random, ghz, qft, efficient_su2, strongly_entangling, qaoa_ring, file",
+        ),
         (CircuitSpec("qaoa_ring", 1, 1), "n_qubits = 1: qaoa_ring needs 2 or more"),
     ],
 )
 def test_an_impossible_recipe_is_refused_with_the_reason(spec: CircuitSpec, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         build(spec)
+
+
+def test_strongly_entangling_is_pennylane_s_template() -> None:
+    qml = pytest.importorskip("pennylane")
+    spec = CircuitSpec("strongly_entangling", 5, 3, seed=8)
+    weights = 2 * pi * circuit_generator(8).random((3, 5, 3))
+    operation = qml.StronglyEntanglingLayers(weights, wires=range(5))
+    expected = qml.matrix(operation, wire_order=range(4, -1, -1))[:, 0]
+    overlap = np.vdot(statevector(build(spec)), expected)
+    assert abs(overlap) == pytest.approx(1, abs=1e-12)  # up to the global phase of Rot
