@@ -1,0 +1,38 @@
+"""Typed-in coefficients for machines that nobody has calibrated: the right order of magnitude, and wide intervals.
+
+They are rounded from one core of an AMD EPYC (Zen 4, 2026) with Aer 0.18 and NumPy; ``qhpc calibrate`` replaces them.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import numpy as np
+
+from . import models as laws
+from .cost import CostModel
+from .model import Array, Model
+
+_FACTOR = 3.0
+_SECONDS: dict[str, tuple[float, ...]] = {
+    "statevector": (3e-4, 3e-6, 1.5e-9, 0.8e-9, 2e-7),
+    "trajectories": (1e-3, 3e-6, 5e-8, 5e-9),
+    "branching": (1e-3, 5e-6, 5e-9, 2e-6),
+    "mps": (2e-3, 2e-6, 1e-5, 2e-8, 1e-5),
+    "amplitude": (3e-4, 1.5e-5, 2.5e-9, 1e-9),
+    "generation": (1e-3, 4e-4, 1e-6),
+    "reconstruction": (1e-3, 1e-5, 2.5e-6),
+    "contraction": (5e-4, 5e-5, 1e-9),
+    "dispatch": (1e-3, 1e-4, 1e-9),
+}
+
+
+@lru_cache(maxsize=1)
+def typed_in() -> CostModel:
+    """Return the cost model of typed-in coefficients; its intervals are a factor of 3 either way."""
+    return CostModel({name: _model(name, np.array(seconds)) for name, seconds in _SECONDS.items()})
+
+
+def _model(name: str, coefficients: Array) -> Model:
+    members = np.array([coefficients / _FACTOR, coefficients, coefficients * _FACTOR])
+    return Model(laws.load(name), coefficients, members, np.zeros(3), level=1.0, ranges={}, observations=0)
