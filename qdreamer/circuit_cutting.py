@@ -27,6 +27,8 @@ from .workload import Observable, Workload, analyze
 
 DEFAULT_SHOTS = 4096
 """Of executors and devices that sample by their nature, where neither shots nor a target error is given."""
+USELESS = 0.5
+"""Without a target, a value that may be wrong by more than this share of the observable's norm counts as none."""
 _MOST_SHOTS = 10**9
 _ALIKE = 0.02
 """A way that is less than this slower but needs fewer workers counts as better."""
@@ -39,7 +41,7 @@ class Wish:
     Attributes
     ----------
     target_error
-        Largest standard error; None for no demand.
+        Largest standard error; None for any below `USELESS`.
     shots
         Of each circuit or subexperiment; None means what the target error needs, else exact values from simulators and
         `DEFAULT_SHOTS` elsewhere.
@@ -83,7 +85,7 @@ def recommend(
     resources
         `qdreamer.detect()`, a machine file, or typed in.
     target_error
-        Largest standard error that is wanted.
+        Largest standard error that is wanted; None for any below `USELESS`.
     planner
         Makes cut plans; None means that cutting is not considered.
     model
@@ -101,7 +103,7 @@ def recommend(
     workload = circuit if isinstance(circuit, Workload) else analyze(circuit, observable)
     plans = list(planner(circuit, workload.observable)) if planner is not None and set(executors) & set(CUT) else []
     search = _Search(workload, resources, model or typed_in(), wish)
-    fitting = [found for option in _options(workload, plans, wish) for found in search.best_of(option)]
+    fitting = [found for option in _options(plans, wish) for found in search.best_of(option)]
     ranked = _with_reasons(sorted(fitting, key=_order), search) or [_nothing(search, plans)]
     name = search.model.name
     return Recommendation(tuple(ranked), tuple(search.rejected), workload, resources, name, time.perf_counter() - start)
@@ -116,12 +118,10 @@ def _order(advice: Advice) -> float:
 
 @dataclass(frozen=True, slots=True)
 class _Option:
-    """An executor, with a plan or without, and the shots and the error it then has."""
+    """An executor, with a plan or without."""
 
     executor: str
     plan: PlanFeatures | None
-    shots: int
-    error: float
 
     @property
     def name(self) -> str:
@@ -130,33 +130,19 @@ class _Option:
         return f"{self.executor}, {self.plan.cuts} cut{'s' if self.plan.cuts > 1 else ''}"
 
 
-def _options(workload: Workload, plans: Sequence[PlanFeatures], wish: Wish) -> Iterator[_Option]:
-    norm = workload.observable.norm
-    for executor in (name for name in UNCUT if name in wish.executors):
-        shots = _uncut_shots(executor, wish, norm)
-        yield _Option(executor, None, shots, uncut_error(shots, norm) if shots else 0.0)
+def _options(plans: Sequence[PlanFeatures], wish: Wish) -> Iterator[_Option]:
+    yield from (_Option(name, None) for name in UNCUT if name in wish.executors)
     for plan in plans:
-        for executor in (name for name in CUT if name in wish.executors):
-            shots = _cut_shots(executor, plan, wish, norm)
-            # Amplitudes reproduce the distribution of `distinct` where shots are asked for.
-            kind = "distinct" if executor == "amplitude" else executor
-            yield _Option(executor, plan, shots, error_bound(kind, plan, shots, norm) if shots else 0.0)
+        yield from (_Option(name, plan) for name in CUT if name in wish.executors)
 
 
-def _uncut_shots(executor: str, wish: Wish, norm: float) -> int:
-    if wish.shots is not None and (wish.shots or executor != "device"):
-        return wish.shots
-    if executor != "device":
-        return 0
-    return DEFAULT_SHOTS if wish.target_error is None else uncut_shots(wish.target_error, norm)
+@dataclass(frozen=True, slots=True)
+class _Shots:
+    """Shots of each circuit or subexperiment, and the error that they and the device leave."""
 
-
-def _cut_shots(executor: str, plan: PlanFeatures, wish: Wish, norm: float) -> int:
-    if executor not in SAMPLED:
-        return wish.shots or 0
-    if wish.shots:
-        return wish.shots
-    return DEFAULT_SHOTS if wish.target_error is None else shots_for(executor, plan, wish.target_error, norm)
+    count: int
+    error: float
+    bias: float
 
 
 # ---------------------------------------------------------------- the search
@@ -167,33 +153,31 @@ class _Search:
 
     def __init__(self, workload: Workload, resources: Resources, model: CostModel, wish: Wish) -> None:
         self.workload, self.resources, self.model, self.wish = workload, resources, model, wish
+        self.norm = workload.observable.norm
         self.rejected: list[Rejected] = []
 
     def best_of(self, option: _Option) -> list[Advice]:
         """Return the best advice of a way on each kind of workers; empty if it is not possible on any."""
-        if option.shots > _MOST_SHOTS:
-            return self._reject(option, f"would need {option.shots:.2g} shots of each circuit")
         found, reasons = [], dict[str, None]()
         for workers in _kinds(self.resources):
-            if not _useful(self._demand(option, workers), workers):
+            if not _useful(self._demand(option, workers, 1), workers):
                 continue
-            best, reason = self._grown(option, workers)
+            shots = self._shots(option, workers)
+            best, reason = (None, shots) if isinstance(shots, str) else self._grown(option, workers, shots)
             if best is not None:
                 found.append(best)
             elif reason:
                 reasons[reason] = None
-        return found or self._reject(option, "; ".join(reasons) or "there is no device that runs it")
+        if not found:
+            self.rejected.append(Rejected(option.name, "; ".join(reasons) or "there is no device that runs it"))
+        return found
 
-    def _reject(self, option: _Option, reason: str) -> list[Advice]:
-        self.rejected.append(Rejected(option.name, reason))
-        return []
-
-    def _grown(self, option: _Option, most: Workers) -> tuple[Advice | None, str | None]:
+    def _grown(self, option: _Option, most: Workers, shots: _Shots) -> tuple[Advice | None, str | None]:
         """Return the best number of workers of a kind, from one upwards, or why there is none."""
         best: Advice | None = None
         reason: str | None = None
         for workers in _growing(most):
-            demand = self._demand(option, workers)
+            demand = self._demand(option, workers, shots.count)
             if _more_than_useful(demand, workers):
                 break
             problem = misfit(demand, workers, self.resources)
@@ -205,51 +189,76 @@ class _Search:
             except (NoModel, NoWorker) as error:
                 return None, str(error)
             if best is None or cost.seconds.value < (1 - _ALIKE) * _order(best):
-                best, problem = self._advice(option, workers, cost)
-                if best is None:
-                    return None, problem
+                best = _advice(option, workers, cost, shots)
         return best, reason
 
-    def _demand(self, option: _Option, workers: Workers) -> Demand:
+    def _demand(self, option: _Option, workers: Workers, shots: int) -> Demand:
         if option.plan is None:
-            return uncut(option.executor, self.workload, shots=option.shots, threads=max(1, workers.cpu))
-        return cut(option.executor, option.plan, shots=option.shots)
+            return uncut(option.executor, self.workload, shots=shots, threads=max(1, workers.cpu))
+        return cut(option.executor, option.plan, shots=shots)
 
-    def _advice(self, option: _Option, workers: Workers, cost: Cost) -> tuple[Advice | None, str | None]:
+    def _shots(self, option: _Option, workers: Workers) -> _Shots | str:
+        """Return shots and error of a way on a kind of workers, or why the error is too large."""
         bias = self._bias(option) if workers.qpu else 0.0
-        error, target = option.error + bias, self.wish.target_error
-        if target is not None and error > target * (1 + 1e-9):
-            noise = f", {bias:.2g} of it noise of the device" if bias else ""
-            return None, f"error up to {error:.2g}{noise}; wanted {target:.2g}"
-        cuts = option.plan.cuts if option.plan else 0
-        return (
-            Advice(
-                verdict=_verdict(option),
-                executor=option.executor,
-                cuts=cuts,
-                workers=workers,
-                shots=option.shots,
-                seconds=cost.seconds,
-                stages=cost.stages,
-                memory=cost.memory,
-                error=error,
-                reason="",
-                plan=option.plan,
-            ),
-            None,
-        )
+        target = self.wish.target_error
+        most = USELESS * self.norm if target is None else target
+        left = most - bias
+        if left <= 0:
+            return f"error up to {bias:.2g} from noise of the device; wanted {most:.2g}"
+        count = self._count(option, None if target is None else left, sampled=workers.qpu > 0)
+        if count > _MOST_SHOTS:
+            return f"would need {count:.2g} shots of each circuit"
+        error = bias + (self._error(option, count) if count else 0.0)
+        if error > most * (1 + 1e-9):
+            return f"error up to {error:.2g} with {count} shots; wanted {most:.2g}"
+        return _Shots(count, error, bias)
+
+    def _count(self, option: _Option, target: float | None, *, sampled: bool) -> int:
+        must = sampled or option.executor in SAMPLED or option.executor == "device"
+        if self.wish.shots is not None and (self.wish.shots or not must):
+            return self.wish.shots
+        if not must:
+            return 0
+        if target is None:
+            return DEFAULT_SHOTS
+        if option.plan is None:
+            return uncut_shots(target, self.norm)
+        return shots_for(_statistics(option.executor), option.plan, target, self.norm)
+
+    def _error(self, option: _Option, shots: int) -> float:
+        if option.plan is None:
+            return uncut_error(shots, self.norm)
+        return error_bound(_statistics(option.executor), option.plan, shots, self.norm)
 
     def _bias(self, option: _Option) -> float:
         qpu = max(self.resources.qpus, key=lambda one: one.two_qubit_error)
-        share = self.workload.two_qubit_gates / max(1, self.workload.gates)
-        gates = (
-            self.workload.two_qubit_gates
-            if option.plan is None
-            else round(share * max(fragment.gates for fragment in option.plan.fragments))
-        )
-        gamma = 1.0 if option.plan is None else option.plan.gamma
+        gates, gamma = self.workload.two_qubit_gates, 1.0
+        if option.plan is not None:
+            share = gates / max(1, self.workload.gates)
+            gates, gamma = round(share * max(f.gates for f in option.plan.fragments)), option.plan.gamma
         counts = {"gates": gates, "measured": max(1, len(self.workload.observable.support))}
-        return self.workload.observable.norm * gamma * device_bias(counts, qpu.two_qubit_error, qpu.readout_error)
+        return self.norm * gamma * device_bias(counts, qpu.two_qubit_error, qpu.readout_error)
+
+
+def _statistics(executor: str) -> str:
+    """Return whose statistics an executor has: amplitudes reproduce those of distinct subexperiments."""
+    return "reference" if executor == "reference" else "distinct"
+
+
+def _advice(option: _Option, workers: Workers, cost: Cost, shots: _Shots) -> Advice:
+    return Advice(
+        verdict=_verdict(option),
+        executor=option.executor,
+        cuts=option.plan.cuts if option.plan else 0,
+        workers=workers,
+        shots=shots.count,
+        seconds=cost.seconds,
+        stages=cost.stages,
+        memory=cost.memory,
+        error=shots.error,
+        reason="",
+        plan=option.plan,
+    )
 
 
 def _verdict(option: _Option) -> Verdict:
@@ -291,7 +300,7 @@ def _growing(most: Workers) -> Iterator[Workers]:
 
 def _more_than_useful(demand: Demand, workers: Workers) -> bool:
     """Tell whether there are more than twice as many workers as tasks; one task of several threads may use them all."""
-    threaded = any(job.law == "statevector" and "threads" in job.features for job in demand.jobs) and demand.cuts == 0
+    threaded = any("threads" in job.features for job in demand.jobs) and demand.cuts == 0
     return not (threaded and not workers.gpu) and workers.total > 1 and workers.total >= 2 * demand.tasks
 
 

@@ -1,8 +1,8 @@
 """Our cost model: laws for the parts, list scheduling for the whole, an interval for the sum.
 
-``seconds = planning + generation + max(list schedule, dispatch) + reconstruction`` with a law for each kind of task
-and step. Deviations of different laws are taken as independent and added in quadrature; those of tasks of one law as
-common to all of them.
+``seconds = planning + max(list schedule, dispatch) + reconstruction``, with a model for each kind of task and step.
+Deviations of different models are taken as independent and added in quadrature; those of tasks of one model as common
+to all of them.
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ class CostModel:
     Attributes
     ----------
     models
-        A model for each law of `qdreamer.demand`; laws that are missing make their executors unavailable.
+        A model for each role of `qdreamer.demand.ROLES`; missing ones make their executors unavailable.
     name
         For captions.
     fingerprint
@@ -90,19 +90,19 @@ class CostModel:
     fingerprint: Mapping[str, str] = field(default_factory=dict)
     _cache: dict[tuple[str, tuple[tuple[str, float], ...]], Prediction] = field(default_factory=dict, repr=False)
 
-    def predict(self, law: str, features: Features) -> Prediction:
+    def predict(self, role: str, features: Features) -> Prediction:
         """Return the seconds of one task or step.
 
         Raises
         ------
         NoModel
-            If the law was not fitted.
+            If there is no model for it.
         """
-        if law not in self.models:
-            raise NoModel(f"no model of {law!r}; fitted: {', '.join(sorted(self.models)) or 'none'}")
-        key = law, tuple(sorted(features.items()))
+        if role not in self.models:
+            raise NoModel(f"no model of {role!r}; there are: {', '.join(sorted(self.models)) or 'none'}")
+        key = role, tuple(sorted(features.items()))
         if key not in self._cache:
-            self._cache[key] = self.models[law].predict(features)
+            self._cache[key] = self.models[role].predict(features)
         return self._cache[key]
 
     def cost(self, demand: Demand, workers: Workers, resources: Resources) -> Cost:
@@ -111,13 +111,13 @@ class CostModel:
         Raises
         ------
         NoModel
-            If a law was not fitted.
+            If a model is missing.
         qdreamer.schedule.NoWorker
             If some task cannot run on these workers.
         """
         jobs = [(job, self._on(job, workers, resources)) for job in demand.jobs]
         execute, spread = self._execution(jobs, workers, demand.tasks)
-        parts = [(stage, self.predict(law, features)) for stage, law, features in demand.steps]
+        parts = [(stage, self.predict(role, features)) for stage, role, features in demand.steps]
         stages: dict[str, float] = {"plan": demand.planning_s} if demand.planning_s else {}
         for stage, found in [("execute", execute), *parts]:
             stages[stage] = stages.get(stage, 0.0) + found.value
@@ -155,7 +155,7 @@ class CostModel:
         """Return the seconds of a task on each kind of these workers that can run it."""
         found: dict[Kind, Prediction] = {}
         if "cpu" in job.kinds and workers.cpu:
-            found["cpu"] = _scaled(self.predict(job.law, job.features), 1.0 / resources.core_speed)
+            found["cpu"] = _scaled(self.predict(job.role, job.features), 1.0 / resources.core_speed)
         if "gpu" in job.kinds and workers.gpu:
             gpus = [gpu for gpu in resources.gpus if needed(job, "gpu") <= gpu.memory]
             if gpus:
@@ -186,7 +186,7 @@ def misfit(demand: Demand, workers: Workers, resources: Resources) -> str | None
     for job in demand.jobs:
         able = [kind for kind in used if kind in job.kinds]
         if not able:
-            return f"tasks of {job.law!r} do not run on {workers}"
+            return f"tasks of {job.role!r} do not run on {workers}"
         if "qpu" in able and job.shots == 0:
             return "a QPU gives no exact value; state shots or a target error"
     reasons = (_misfit_of[kind](demand.jobs, workers, resources) for kind in used)
@@ -236,8 +236,7 @@ def _rough(seconds: float) -> Prediction:
 
 def _gpu_seconds(job: Job, gpu: Gpu) -> float:
     """Return seconds of a task that reads and writes each amplitude (16 bytes) once a gate, and starts its kernel."""
-    repeats = job.shots if job.law == "trajectories" else 1
-    return job.gates * repeats * gpu.launch_s + 2.0 * 16.0 * job.passes / gpu.bandwidth + job.shots * _GPU_SHOT_S
+    return job.gates * job.repeats * gpu.launch_s + 2.0 * 16.0 * job.passes / gpu.bandwidth + job.shots * _GPU_SHOT_S
 
 
 def _qpu_seconds(job: Job, qpu: Qpu) -> float:

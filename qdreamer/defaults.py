@@ -11,18 +11,19 @@ import numpy as np
 
 from . import models as laws
 from .cost import CostModel
+from .demand import ROLES
 from .model import Array, Model
 
 _FACTOR = 3.0
 _SECONDS: dict[str, tuple[float, ...]] = {
-    "statevector": (3e-4, 3e-6, 1.5e-9, 0.8e-9, 2e-7),
-    "trajectories": (1e-3, 3e-6, 5e-8, 5e-9),
-    "branching": (1e-3, 5e-6, 5e-9, 2e-6),
-    "mps": (2e-3, 2e-6, 1e-5, 2e-8, 1e-5),
+    "full": (2e-3, 3e-6, 1.5e-9, 0.8e-9, 2e-7),
+    "mps": (2e-3, 2e-6, 1e-5, 2e-8, 1e-7),
     "amplitude": (3e-4, 1.5e-5, 2.5e-9, 1e-9),
-    "generation": (1e-3, 4e-4, 1e-6),
-    "reconstruction": (1e-3, 1e-5, 2.5e-6),
-    "contraction": (5e-4, 5e-5, 1e-9),
+    "distinct": (1.5e-3, 3e-6, 2e-9, 1e-6, 1e-7, 5e-9),
+    "branching": (1.5e-3, 5e-6, 5e-9, 2e-6),
+    "reference": (5e-3, 3e-6, 2e-9, 1e-6, 1e-7, 5e-9),
+    "rebuild": (1e-3, 1e-5, 2.5e-6),
+    "contract": (5e-4, 5e-5, 1e-9),
     "dispatch": (1e-3, 1e-4, 1e-9),
 }
 
@@ -35,4 +36,4 @@ def typed_in() -> CostModel:
 
 def _model(name: str, coefficients: Array) -> Model:
     members = np.array([coefficients / _FACTOR, coefficients, coefficients * _FACTOR])
-    return Model(laws.load(name), coefficients, members, np.zeros(3), level=1.0, ranges={}, observations=0)
+    return Model(laws.load(ROLES[name]), coefficients, members, np.zeros(3), level=1.0, ranges={}, observations=0)

@@ -1,7 +1,7 @@
 """What each way to a value has to do: tasks for workers and steps of the driver, in counts.
 
 The names are those of the executors of circuit cutting, and the uncut ``full``, ``mps`` and ``device``. Every task and
-step names the law that gives it seconds; nothing here does.
+step names the model that gives it seconds (`ROLES`); nothing here does.
 """
 
 from __future__ import annotations
@@ -19,6 +19,18 @@ Kind = Literal["cpu", "gpu", "qpu"]
 UNCUT = ("full", "mps", "device")
 CUT = ("amplitude", "distinct", "branching", "reference")
 EXECUTORS = (*UNCUT, *CUT)
+ROLES: Mapping[str, str] = {
+    "full": "statevector",
+    "mps": "mps",
+    "amplitude": "amplitude",
+    "distinct": "subexperiments",
+    "branching": "branching",
+    "reference": "subexperiments",
+    "contract": "contraction",
+    "rebuild": "reconstruction",
+    "dispatch": "dispatch",
+}
+"""Law of each model that a cost model has: one for the tasks of each executor, and those of the driver's steps."""
 STATE_COPIES = 1.25
 """A dense simulation holds its state and, for a moment, part of a second one."""
 MPS_COPIES = 3.0
@@ -32,8 +44,8 @@ class Job:
 
     Attributes
     ----------
-    law, features
-        Law and features of one task.
+    role, features
+        Which model gives its seconds, and its features, for one task.
     count
         How many.
     kinds
@@ -44,9 +56,11 @@ class Job:
         What a GPU or QPU needs to know: ``gates`` of the task together, ``shots`` of one circuit.
     passes
         Amplitudes that the gates pass over, all shots and branches included.
+    repeats
+        How often its gates are applied: shots, where each is simulated anew.
     """
 
-    law: str
+    role: str
     features: Features
     count: int
     kinds: tuple[Kind, ...]
@@ -56,6 +70,7 @@ class Job:
     depth: int
     shots: int
     passes: float
+    repeats: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +86,7 @@ class Demand:
     jobs
         For workers.
     steps
-        Of the driver: stage, law, features.
+        Of the driver: stage, role, features.
     planning_s
         Seconds that are known already: finding the cuts.
     driver_memory
@@ -109,43 +124,45 @@ def uncut(executor: str, workload: Workload, *, shots: int, threads: int = 1) ->
         Cores of the one task.
     """
     terms = len(workload.observable.terms)
-    features = _dense(workload.n_qubits, workload.gates, 1, shots=shots * terms, threads=threads)
     if executor == "mps":
         bonds = workload.bonds
-        law: Features = {"gates": workload.gates, "updates": bonds.updates, "svd": bonds.svd, "shots": shots * terms}
-        memory = 16.0 * bonds.amplitudes * MPS_COPIES
-        job = _job("mps", law, ("cpu",), workload=workload, shots=shots, memory=memory, passes=bonds.svd)
+        features: Features = {
+            "gates": workload.gates,
+            "updates": bonds.updates,
+            "svd": bonds.svd,
+            "shots": shots * terms,
+        }
+        job = _whole(executor, features, workload, shots, memory=16.0 * bonds.amplitudes * MPS_COPIES)
     elif executor == "device":
-        job = _job("qpu", {}, ("qpu",), workload=workload, shots=shots * terms, memory=0.0, passes=0.0)
+        job = _whole(executor, {}, workload, shots * terms, memory=0.0)
     else:
+        features = {
+            "circuits": 1,
+            "gates": workload.gates,
+            "amplitudes": workload.gates * power_of_two(workload.n_qubits),
+            "shots": shots * terms,
+            "threads": threads,
+        }
         memory = 16.0 * power_of_two(workload.n_qubits) * STATE_COPIES
-        kinds: tuple[Kind, ...] = ("cpu", "gpu")
-        passes = float(features["amplitudes"])
-        job = _job("statevector", features, kinds, workload=workload, shots=shots, memory=memory, passes=passes)
+        job = _whole(executor, features, workload, shots, memory=memory)
     return Demand(executor, 0, (job,), ())
 
 
-def _job(
-    law: str,
-    features: Features,
-    kinds: tuple[Kind, ...],
-    *,
-    workload: Workload,
-    shots: int,
-    memory: float,
-    passes: float,
-) -> Job:
+_RUN_ON: Mapping[str, tuple[Kind, ...]] = {"full": ("cpu", "gpu"), "mps": ("cpu",), "device": ("qpu",)}
+
+
+def _whole(executor: str, features: Features, workload: Workload, shots: int, *, memory: float) -> Job:
     return Job(
-        law=law,
+        role=executor,
         features=features,
         count=1,
-        kinds=kinds,
+        kinds=_RUN_ON[executor],
         memory=memory,
         width=workload.n_qubits,
         gates=workload.gates,
         depth=workload.depth,
         shots=shots,
-        passes=passes,
+        passes=float(features.get("amplitudes", 0.0)),
     )
 
 
@@ -172,13 +189,8 @@ _Made = tuple[list[Job], list[tuple[str, str, Features]]]
 def _amplitude(plan: PlanFeatures, _shots: int) -> _Made:
     jobs = [
         Job(
-            law="amplitude",
-            features={
-                "fragments": 1,
-                "gates": one.gates,
-                "amplitudes": one.amplitudes,
-                "gram": one.gram,
-            },
+            role="amplitude",
+            features={"fragments": 1, "gates": one.gates, "amplitudes": one.amplitudes, "gram": one.gram},
             count=1,
             kinds=("cpu", "gpu"),
             memory=one.amplitude_bytes,
@@ -190,31 +202,31 @@ def _amplitude(plan: PlanFeatures, _shots: int) -> _Made:
         )
         for one in plan.fragments
     ]
-    return jobs, [_generation(len(plan.fragments), sum(f.gates for f in plan.fragments)), _contraction(plan)]
+    return jobs, [_contraction(plan)]
 
 
 def _distinct(plan: PlanFeatures, shots: int) -> _Made:
-    jobs = [job for one in plan.fragments for job in _sampled(one, one.variants, one.mid_variants, shots=shots)]
-    return jobs, [_generation(plan.variants, sum(f.variants * f.gates for f in plan.fragments)), _contraction(plan)]
+    counts = [(one, (one.variants, one.mid_variants)) for one in plan.fragments]
+    jobs = [job for one, count in counts for job in _sampled("distinct", one, count, shots=shots)]
+    return jobs, [_contraction(plan)]
 
 
 def _reference(plan: PlanFeatures, shots: int) -> _Made:
-    jobs = [job for one in plan.fragments for job in _sampled(one, one.rows, one.mid_rows, shots=shots)]
-    rebuilt: Features = {"rows": plan.rows, "shots": shots}
-    made = _generation(plan.rows, sum(f.rows * f.gates for f in plan.fragments))
-    return jobs, [made, ("reconstruct", "reconstruction", rebuilt)]
+    jobs = [job for one in plan.fragments for job in _sampled("reference", one, (one.rows, one.mid_rows), shots=shots)]
+    return jobs, [("reconstruct", "rebuild", {"rows": plan.rows, "shots": shots})]
 
 
 def _branching(plan: PlanFeatures, shots: int) -> _Made:
     jobs: list[Job] = []
     for one in plan.fragments:
-        jobs += _sampled(one, one.variants - one.mid_variants, 0, shots=shots)
-        if one.mid_variants:
-            states = one.branches / one.mid_variants
+        for count, states in (
+            (one.variants - one.mid_variants, 1.0),
+            (one.mid_variants, one.branches / max(1, one.mid_variants)),
+        ):
             passes = states * one.gates * power_of_two(one.width)
             features = {"circuits": 1, "branch_gates": states * one.gates, "branch_amplitudes": passes, "shots": shots}
-            jobs.append(_simulated("branching", features, one, one.mid_variants, shots=shots, passes=passes))
-    return jobs, [_generation(plan.variants, sum(f.variants * f.gates for f in plan.fragments)), _contraction(plan)]
+            jobs.append(_variant("branching", features, one, count, shots=shots, repeats=states))
+    return [job for job in jobs if job.count], [_contraction(plan)]
 
 
 _MAKERS: Mapping[str, Callable[[PlanFeatures, int], _Made]] = {
@@ -225,21 +237,23 @@ _MAKERS: Mapping[str, Callable[[PlanFeatures, int], _Made]] = {
 }
 
 
-def _sampled(one: FragmentFeatures, total: float, mid: float, *, shots: int) -> list[Job]:
+def _sampled(role: str, one: FragmentFeatures, counts: tuple[float, float], *, shots: int) -> list[Job]:
     """Return the subexperiments of a fragment: those sampled from their final state, and those run shot by shot."""
-    plain, slow = round(total - mid), round(mid)
-    dense = _dense(one.width, one.gates, 1, shots=shots, threads=1)
-    passes = float(dense["amplitudes"])
-    jobs = [_simulated("statevector", dense, one, plain, shots=shots, passes=passes)]
-    if slow:
-        anew = {"circuits": 1, "gates": one.gates, "amplitudes": passes, "shots": shots}
-        jobs.append(_simulated("trajectories", anew, one, slow, shots=shots, passes=passes * shots))
+    passes = one.gates * power_of_two(one.width)
+    plain = {"circuits": 1, "gates": one.gates, "amplitudes": passes, "shots": shots}
+    slow = {**plain, "mid_shot_gates": shots * one.gates, "mid_shot_amplitudes": shots * passes}
+    fast = {**plain, "mid_shot_gates": 0, "mid_shot_amplitudes": 0}
+    total, mid = (round(count) for count in counts)
+    jobs = [
+        _variant(role, fast, one, total - mid, shots=shots, repeats=1.0),
+        _variant(role, slow, one, mid, shots=shots, repeats=float(shots)),
+    ]
     return [job for job in jobs if job.count]
 
 
-def _simulated(law: str, features: Features, one: FragmentFeatures, count: int, *, shots: int, passes: float) -> Job:
+def _variant(role: str, features: Features, one: FragmentFeatures, count: int, *, shots: int, repeats: float) -> Job:
     return Job(
-        law=law,
+        role=role,
         features=features,
         count=count,
         kinds=("cpu", "gpu", "qpu"),
@@ -248,37 +262,19 @@ def _simulated(law: str, features: Features, one: FragmentFeatures, count: int, 
         gates=one.gates,
         depth=one.depth,
         shots=shots,
-        passes=passes,
+        passes=repeats * one.gates * power_of_two(one.width),
+        repeats=repeats,
     )
 
 
-def _dense(width: int, gates: int, circuits: int, *, shots: int, threads: int) -> Features:
-    return {
-        "circuits": circuits,
-        "gates": gates,
-        "amplitudes": gates * power_of_two(width),
-        "shots": shots,
-        "threads": threads,
-    }
-
-
-def _generation(circuits: float, gates: float) -> tuple[str, str, Features]:
-    return "generate", "generation", {"circuits": circuits, "gates": gates}
-
-
 def _contraction(plan: PlanFeatures) -> tuple[str, str, Features]:
-    return "reconstruct", "contraction", {"tensors": plan.terms * len(plan.fragments), "flops": plan.flops}
+    return "reconstruct", "contract", {"tensors": plan.terms * len(plan.fragments), "flops": plan.flops}
 
 
-_PER_TASK: Mapping[str, tuple[str, ...]] = {"statevector": ("threads",), "trajectories": ("shots",)}
-"""Features that are no sums over tasks, by law."""
-
-
-def totals(jobs: Sequence[Job], law: str) -> Features:
-    """Return the features of all tasks of a law together; laws are linear, so they may be fitted to sums."""
+def totals(jobs: Sequence[Job], role: str) -> Features:
+    """Return the features of all tasks of a role together; laws are linear, so they may be fitted to sums."""
     found: dict[str, float] = {}
-    for job in (job for job in jobs if job.law == law):
+    for job in (job for job in jobs if job.role == role):
         for name, amount in job.features.items():
-            alike = name in _PER_TASK.get(law, ())
-            found[name] = amount if alike else found.get(name, 0.0) + job.count * amount
+            found[name] = amount if name == "threads" else found.get(name, 0.0) + job.count * amount
     return found

@@ -23,6 +23,7 @@ import numpy as np
 from .model import Array
 from .plan_features import PlanFeatures
 
+_ROUNDING = 1.0 - 1e-12
 SAMPLED = frozenset({"reference", "distinct", "branching"})
 """Executors whose values come from shots by their nature; the others can be exact."""
 
@@ -48,7 +49,7 @@ def shots_for(executor: str, plan: PlanFeatures, target_error: float, norm: floa
     """Return the shots for each subexperiment (see `error_bound`) that surely reach a standard error."""
     if not target_error > 0:
         raise ValueError(f"target_error = {target_error!r}: must be positive")
-    return max(1, ceil(_variance(executor, plan) * (norm / target_error) ** 2))
+    return max(1, ceil(_variance(executor, plan) * (norm / target_error) ** 2 * _ROUNDING))
 
 
 def _variance(executor: str, plan: PlanFeatures) -> float:
@@ -67,7 +68,7 @@ def uncut_error(shots: int, norm: float = 1.0) -> float:
 
 def uncut_shots(target_error: float, norm: float = 1.0) -> int:
     """Return the shots that surely reach a standard error without a cut."""
-    return max(1, ceil((norm / target_error) ** 2))
+    return max(1, ceil((norm / target_error) ** 2 * _ROUNDING))
 
 
 def contracted(weights: Array, values: Sequence[Array], rows: Sequence[Sequence[int]]) -> float:

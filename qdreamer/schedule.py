@@ -80,13 +80,13 @@ def makespan(tasks: Sequence[TaskGroup], workers: Sequence[WorkerGroup], *, disp
     kinds = [worker.kind for worker in workers if worker.count]
     counts = [worker.count for worker in workers if worker.count]
     free = np.repeat(np.array([worker.ready_s for worker in workers if worker.count], dtype=float), counts)
+    start = free.copy()
     waiting = [group for group in tasks if group.count > 0]
     for group in sorted(waiting, key=lambda group: -_longest(group, kinds)):
         free = _placed(free, np.repeat([group.seconds.get(kind, inf) for kind in kinds], counts), group.count)
     total = sum(group.count for group in waiting)
     shortest = min((min(group.seconds.values()) for group in waiting), default=0.0)
-    used = np.repeat([any(kind in group.seconds for group in waiting) for kind in kinds], counts)
-    ends = float(free[used].max(initial=0.0)) if waiting else 0.0
+    ends = float(free[free > start].max(initial=0.0))
     return max(ends, total * dispatch_s + (shortest if dispatch_s else 0.0))
 
 

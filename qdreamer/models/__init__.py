@@ -17,14 +17,13 @@ _BUILT_IN = {
     "branching": "qdreamer.models.branching:LAW",
     "contraction": "qdreamer.models.contraction:LAW",
     "dispatch": "qdreamer.models.dispatch:LAW",
-    "generation": "qdreamer.models.generation:LAW",
     "mps": "qdreamer.models.mps:LAW",
     "power_law": "qdreamer.models.power_law:LAW",
     "power_law_counts": "qdreamer.models.power_law:LAW_COUNTS",
     "qpu_duration": "qdreamer.models.qpu_duration:LAW",
     "reconstruction": "qdreamer.models.reconstruction:LAW",
     "statevector": "qdreamer.models.statevector:LAW",
-    "trajectories": "qdreamer.models.trajectories:LAW",
+    "subexperiments": "qdreamer.models.subexperiments:LAW",
 }
 
 
