@@ -8,7 +8,7 @@ from typing import Annotated, Final
 
 import typer
 
-from .commands import compare, describe, doctor, init, listing, new_app, plan, report, run, status
+from .commands import calibrate, compare, describe, doctor, init, listing, new_app, plan, recommend, report, run, status
 from .errors import EXIT_CODES, Exit, UserError, one_line
 
 _UsageError: Final[type[Exception]] = typer.BadParameter.__mro__[1]
@@ -53,6 +53,8 @@ _COMMANDS: Final[dict[str, Callable[..., int]]] = {
     "status": status.status,
     "report": report.report,
     "compare": compare.compare,
+    "calibrate": calibrate.calibrate,
+    "recommend": recommend.recommend,
     "doctor": doctor.doctor,
 }
 for _name, _command in _COMMANDS.items():

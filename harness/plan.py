@@ -22,8 +22,10 @@ if TYPE_CHECKING:
 
     from .expressions import Condition
     from .record import PredictionRecord, Record
+    from .settle import Settled
     from .spec import Campaign
 
+Settle = Callable[[Case], "Settled | None"]
 Predict = Callable[[Case], "PredictionRecord | None"]
 
 _SAMPLES_PER_COMPARISON: Final = 7
@@ -47,6 +49,8 @@ class PlannedCase:
         Seconds of one repeat, as a model sees it now; None without a model.
     recorded_unsupported
         Whether its last record says already that it is unsupported.
+    settled
+        What runs instead where the case leaves a setting to a model; None if it leaves none.
     """
 
     case: Case
@@ -55,6 +59,12 @@ class PlannedCase:
     misfit: str | None = None
     prediction: PredictionRecord | None = None
     recorded_unsupported: bool = False
+    settled: Settled | None = None
+
+    @property
+    def runs(self) -> Case:
+        """The case as it runs: without anything left open."""
+        return self.case if self.settled is None else self.settled.case
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,9 +163,14 @@ class Selection:
 
 
 def make_plan(
-    campaign: Campaign, records: Iterable[Record], *, select: Selection | None = None, predict: Predict | None = None
+    campaign: Campaign,
+    records: Iterable[Record],
+    *,
+    select: Selection | None = None,
+    predict: Predict | None = None,
+    settle: Settle | None = None,
 ) -> Plan:
-    """Expand a campaign, subtract what is recorded ok, and weigh the rest against the machine.
+    """Expand a campaign, subtract what is recorded ok, settle what is left open, and weigh the rest.
 
     Raises
     ------
@@ -168,14 +183,16 @@ def make_plan(
     room = {pool.label: _room(pool) for pool in {case.pool.label: case.pool for case in expansion.cases}.values()}
     cases = []
     for case in expansion.cases:
-        features = _features(case)
+        chosen = settle(case) if settle else None
+        features = _features(chosen.case if chosen else case)
         cases.append(
             PlannedCase(
                 case=case,
                 features=features,
                 missing=tuple(r for r in range(case.repeats) if not _is_ok(done, case.key, r)),
                 misfit=misfit(features, room[case.pool.label]),
-                prediction=predict(case) if predict else None,
+                prediction=chosen.prediction if chosen else predict(case) if predict else None,
+                settled=chosen,
                 recorded_unsupported=latest.get(case.key) == "unsupported",
             )
         )

@@ -133,7 +133,8 @@ class _Option:
 def _options(plans: Sequence[PlanFeatures], wish: Wish) -> Iterator[_Option]:
     yield from (_Option(name, None) for name in UNCUT if name in wish.executors)
     for plan in plans:
-        yield from (_Option(name, plan) for name in CUT if name in wish.executors)
+        fitting = plan.executors or CUT
+        yield from (_Option(name, plan) for name in CUT if name in wish.executors and name in fitting)
 
 
 @dataclass(frozen=True, slots=True)

@@ -115,8 +115,8 @@ class CostModel:
         qdreamer.schedule.NoWorker
             If some task cannot run on these workers.
         """
-        jobs = [(job, self._on(job, workers, resources)) for job in demand.jobs]
-        execute, spread = self._execution(jobs, workers, demand.tasks)
+        jobs = [(job, self.seconds_on(job, workers, resources)) for job in demand.jobs]
+        execute, spread = self._execution(jobs, workers, demand)
         parts = [(stage, self.predict(role, features)) for stage, role, features in demand.steps]
         stages: dict[str, float] = {"plan": demand.planning_s} if demand.planning_s else {}
         for stage, found in [("execute", execute), *parts]:
@@ -130,11 +130,13 @@ class CostModel:
         return Cost(Prediction(total, max(low, 0.0), high, outside), stages, memory)
 
     def _execution(
-        self, jobs: Sequence[tuple[Job, Mapping[Kind, Prediction]]], workers: Workers, tasks: int
+        self, jobs: Sequence[tuple[Job, Mapping[Kind, Prediction]]], workers: Workers, demand: Demand
     ) -> tuple[Prediction, Prediction]:
-        batch, per_task = self._dispatch(tasks)
+        batch, per_task = self._dispatch(demand.tasks)
         groups = [TaskGroup(job.count, {kind: p.value for kind, p in on.items()}) for job, on in jobs]
-        there = [WorkerGroup(kind, workers.of(kind)) for kind in _KINDS if workers.of(kind)]
+        work = sum(job.count * min((p.value for p in on.values()), default=0.0) for job, on in jobs)
+        portions = max(1, ceil(work / demand.grain_s)) if demand.grain_s else workers.total
+        there = [WorkerGroup(kind, min(portions, workers.of(kind))) for kind in _KINDS if workers.of(kind)]
         seconds = batch + makespan(groups, there, dispatch_s=per_task)
         sums = [0.0, 0.0, 0.0]
         for job, on in jobs:
@@ -151,7 +153,7 @@ class CostModel:
         none, many = (self.predict("dispatch", {"tasks": n, "bytes": 0.0}).value for n in (0, max(tasks, 1)))
         return none, (many - none) / max(tasks, 1)
 
-    def _on(self, job: Job, workers: Workers, resources: Resources) -> dict[Kind, Prediction]:
+    def seconds_on(self, job: Job, workers: Workers, resources: Resources) -> dict[Kind, Prediction]:
         """Return the seconds of a task on each kind of these workers that can run it."""
         found: dict[Kind, Prediction] = {}
         if "cpu" in job.kinds and workers.cpu:

@@ -31,6 +31,8 @@ ROLES: Mapping[str, str] = {
     "dispatch": "dispatch",
 }
 """Law of each model that a cost model has: one for the tasks of each executor, and those of the driver's steps."""
+PORTION_S = 0.025
+"""Small tasks of a cut are packed into portions of about this length, except those of the published way."""
 STATE_COPIES = 1.25
 """A dense simulation holds its state and, for a moment, part of a second one."""
 MPS_COPIES = 3.0
@@ -93,6 +95,8 @@ class Demand:
         Bytes that the driver needs for reconstruction.
     plan
         The cuts; None for the whole circuit.
+    grain_s
+        Tasks are packed together up to about this many seconds.
     """
 
     executor: str
@@ -102,6 +106,7 @@ class Demand:
     planning_s: float = 0.0
     driver_memory: float = 0.0
     plan: PlanFeatures | None = None
+    grain_s: float = 0.0
 
     @property
     def tasks(self) -> int:
@@ -180,7 +185,8 @@ def cut(executor: str, plan: PlanFeatures, *, shots: int) -> Demand:
     """
     jobs, steps = _MAKERS[executor](plan, shots)
     memory = 16.0 * plan.largest_tensor if executor != "reference" else 8.0 * plan.rows * shots
-    return Demand(executor, plan.cuts, tuple(jobs), tuple(steps), plan.planning_s, memory, plan)
+    grain_s = 0.0 if executor == "reference" else PORTION_S
+    return Demand(executor, plan.cuts, tuple(jobs), tuple(steps), plan.planning_s, memory, plan, grain_s)
 
 
 _Made = tuple[list[Job], list[tuple[str, str, Features]]]

@@ -97,6 +97,8 @@ class PlanFeatures:
         What the planner needs to make the same plan again, for a person.
     planning_s
         Seconds that finding the plan took; 0 if it was given.
+    executors
+        Those that this plan is for; empty means any.
     """
 
     cuts: int
@@ -108,6 +110,7 @@ class PlanFeatures:
     largest_tensor: float = 1.0
     label: str = ""
     planning_s: float = 0.0
+    executors: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.cuts < 1 or not self.fragments:

@@ -5,8 +5,8 @@
     seconds = t_circuit · C + t_gate · G + t_amplitude · A + t_shot · S + t_again · (S·G)_mid + t_slow · (S·A)_mid
 
 C circuits with G gates that pass over A amplitudes (gates · 2ʷ), S shots. Those that measure in mid-circuit are
-simulated anew for every shot: ``mid_shot_gates`` and ``mid_shot_amplitudes`` count gates and amplitudes once for each of
-their shots, which is where most of the time of a conventional cut goes.
+simulated anew for every shot: ``mid_shot_gates`` and ``mid_shot_amplitudes`` count gates and amplitudes once for each
+of their shots, which is where most of the time of a conventional cut goes.
 """
 
 from __future__ import annotations
