@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from itertools import groupby
@@ -71,11 +71,13 @@ def run(params: CircuitCutting, runtime: Runtime) -> Measurement:
             for resources, some in _alike(job.portions, settings)
             for task in runtime.submit_many(job.function, [portion.work for portion in some], resources=resources)
         ]
-        answers = _joined(runtime.gather(tasks))
+        parts = runtime.gather(tasks)
+        answers = {key: answer for _, some in parts for key, answer in some.items()}
     with runtime.stage("reconstruct"):
         found = job.finish(answers)
     elapsed_s = time.perf_counter() - start_s
-    return Measurement(Answer(found, circuit, plan), _metrics(found, plan, elapsed_s, len(tasks)), digest(found))
+    metrics = {"time_to_value_s": Metric(elapsed_s, "s", "lower"), **_metrics(found, plan, [s for s, _ in parts])}
+    return Measurement(Answer(found, circuit, plan), metrics, digest(found))
 
 
 def planned(params: CircuitCutting) -> tuple[Circuit, Cuts, CutPlan]:
@@ -156,20 +158,15 @@ def _alike(portions: Sequence[Portion], settings: Settings) -> list[tuple[Resour
     ]
 
 
-def _joined(parts: Sequence[Mapping[Any, Any]]) -> dict[Any, Any]:
-    joined: dict[Any, Any] = {}
-    for part in parts:
-        joined.update(part)
-    return joined
-
-
-def _metrics(found: Estimate, plan: CutPlan, elapsed_s: float, tasks: int) -> dict[str, Metric]:
+def _metrics(found: Estimate, plan: CutPlan, seconds: Sequence[float]) -> dict[str, Metric]:
+    """Return the numbers of an answer; ``seconds`` are those of its tasks, on their workers."""
     numbers = counts(plan)
     return {
-        "time_to_value_s": Metric(elapsed_s, "s", "lower"),
         "value": Metric(found.value, "1"),
         "standard_error": Metric(found.standard_error, "1"),
         "shots": Metric(found.shots, "shots"),
-        "tasks": Metric(tasks, "tasks"),
+        "tasks": Metric(len(seconds), "tasks"),
+        "task_s_sum": Metric(sum(seconds), "s"),
+        "task_s_longest": Metric(max(seconds), "s"),
         **{name: Metric(numbers[name], name) for name in ("cuts", "fragments", "width", "published", "distinct")},
     }

@@ -1,14 +1,16 @@
 """What a worker does: states of fragments, subexperiments, or the whole circuit. Answers come with their keys.
 
-Each function takes one portion of work and returns ``{key: answer}``, so that no answer depends on the order in which
-tasks end, and a portion that was lost is simply done again.
+Each function takes one portion of work and returns its seconds and ``{key: answer}``, so that no answer depends on the
+order in which tasks end, and a portion that was lost is simply done again.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, Literal
+from functools import wraps
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +26,8 @@ if TYPE_CHECKING:
 Key = tuple[int, ...]
 """Of a fragment (fragment,); of a subexperiment (fragment, part, variant…); of a published one (fragment, row)."""
 _SEEDS: Final = 2**31
+Work = TypeVar("Work")
+Answers = dict[Key, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +99,20 @@ class WholeWork:
     sampler: Sampler
 
 
-def run_states(work: StateWork) -> dict[Key, NDArray[np.complex128]]:
+def _timed(function: Callable[[Work], Answers]) -> Callable[[Work], tuple[float, Answers]]:
+    """Return the function with the seconds it took before its answers."""
+
+    @wraps(function)
+    def timed(work: Work) -> tuple[float, Answers]:
+        start_s = time.perf_counter()
+        answers = function(work)
+        return time.perf_counter() - start_s, answers
+
+    return timed
+
+
+@_timed
+def run_states(work: StateWork) -> Answers:
     """Return the Gram numbers of each fragment; see `states.gram`."""
     from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # ships no types
 
@@ -119,9 +136,10 @@ def _grams(fragment: Fragment, work: StateWork) -> NDArray[np.complex128]:
         return gram(needed, states(needed, single=work.single, like=jax.numpy.zeros(())))
 
 
-def run_subexperiments(work: SampleWork) -> dict[Key, tuple[int, int]]:
+@_timed
+def run_subexperiments(work: SampleWork) -> Answers:
     """Return the number of +1 outcomes and of shots of each; (0, 0) if the outcome cannot be other than +1."""
-    found = {}
+    found: Answers = {}
     for experiment in work.experiments:
         index, part, *variant = experiment.key
         fragment = work.fragments[index]
@@ -135,7 +153,8 @@ def run_subexperiments(work: SampleWork) -> dict[Key, tuple[int, int]]:
     return found
 
 
-def run_published(work: PublishedWork) -> dict[Key, tuple[NDArray[np.uint8], NDArray[np.uint8]]]:
+@_timed
+def run_published(work: PublishedWork) -> Answers:
     """Return the outcomes of the observable's and the decomposition's measurements, shape (shots, bytes) each."""
     from qiskit_aer.primitives import SamplerV2
 
@@ -155,7 +174,8 @@ def run_published(work: PublishedWork) -> dict[Key, tuple[NDArray[np.uint8], NDA
     return {work.key: (data.observable_measurements.array, data.qpd_measurements.array)}
 
 
-def run_whole(work: WholeWork) -> dict[Key, Any]:
+@_timed
+def run_whole(work: WholeWork) -> Answers:
     """Return the exact expectation values of the uncut circuit, under the key (0,).
 
     Aer's truncation is off: up to 0.18 it takes too much from some circuits (qiskit-aer issue 2442).

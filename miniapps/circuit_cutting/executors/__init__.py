@@ -109,14 +109,14 @@ class Job:
     Attributes
     ----------
     function
-        What a worker calls with a portion's work; it returns answers by key.
+        What a worker calls with a portion's work; it returns its seconds and answers by key.
     portions
         All work, in portions that can run in any order; in the order in which they should start.
     finish
         Makes the value from the answers of all portions.
     """
 
-    function: Callable[[Any], dict[Any, Any]]
+    function: Callable[[Any], tuple[float, dict[Any, Any]]]
     portions: Sequence[Portion]
     finish: Callable[[Mapping[Any, Any]], Estimate]
 
