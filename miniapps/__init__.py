@@ -26,6 +26,7 @@ __all__ = [
 ]
 
 _BUILT_IN = {
+    "circuit_cutting": "miniapps.circuit_cutting:APP",
     "circuit_execution": "miniapps.circuit_execution:APP",
     "dispatch": "miniapps.dispatch:APP",
 }

@@ -24,7 +24,12 @@ if TYPE_CHECKING:
 
     from .summary import CaseSummary
 
-_FIGURES: Final = {"fig6": "harness.report.fig6", "table3": "harness.report.table3"}
+_FIGURES: Final = {
+    "fig6": "harness.report.fig6",
+    "fig10": "harness.report.fig10",
+    "fig11": "harness.report.fig11",
+    "table3": "harness.report.table3",
+}
 _GENERAL: Final = "harness.report.general"
 
 

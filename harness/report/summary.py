@@ -8,7 +8,7 @@ with at least 95 %. That is the range of the samples for 6 to 8 repeats; with fe
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -67,6 +67,8 @@ class CaseSummary:
         How many repeats ended so, and what their answer checks said.
     digests
         Distinct digests of the answers; more than one means that repeats disagree.
+    medians
+        Median of every metric over the repeats that are ok.
     """
 
     key: str
@@ -84,6 +86,7 @@ class CaseSummary:
     statuses: dict[str, int]
     checks: dict[str, int]
     digests: tuple[str, ...]
+    medians: dict[str, float] = field(default_factory=dict)
 
 
 def summarize(records: Iterable[Record]) -> list[CaseSummary]:
@@ -133,7 +136,14 @@ def _summary(group: list[Record]) -> CaseSummary:
         statuses=dict(sorted(Counter(record.status for record in group).items())),
         checks=dict(sorted(Counter(record.check.verdict for record in group).items())),
         digests=tuple(sorted({record.digest for record in group if record.digest})),
+        medians=_medians(good),
     )
+
+
+def _medians(good: Sequence[Record]) -> dict[str, float]:
+    names = dict.fromkeys(name for record in good for name in record.metrics)
+    samples = {name: _samples(good, name) for name in names}
+    return {name: float(np.median(found)) for name, found in samples.items() if found}
 
 
 def _main_metric(good: Sequence[Record]) -> str:

@@ -1,0 +1,126 @@
+"""Figure 10: time to the value against the number of workers, measured here and projected beyond, beside ideal scaling."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+import pandas as pd
+
+from harness.labels import quantity
+
+from . import cutting, series, style
+from .figures import Drawing, Request
+from .tables import Table
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from matplotlib.figure import Figure
+
+    from .summary import CaseSummary
+
+PROJECTED_WORKERS: Final = (1, 2, 4, 8, 16, 32, 64, 128, 224)
+"""Up to the published number of CPU workers."""
+_COLUMNS: Final = ("series", "kind", "cuts", "workers", "repeats", "time_s", "low_s", "high_s", "speedup", "ideal_s", "source")
+_Y: Final = ("workers", "time_s", "low_s", "high_s")
+
+
+def applies(cases: Sequence[CaseSummary]) -> bool:
+    """Tell whether these cases vary the number of workers, of one circuit."""
+    usable = cutting.usable(cases)
+    cut = [case for case in usable if not cutting.is_uncut(case)]
+    return len({cutting.workers(case) for case in cut}) > 1 and len({case.params["n_qubits"] for case in usable}) == 1
+
+
+def draw(request: Request) -> Drawing:
+    """Draw the figure from a campaign's cases, of which `applies` must be true."""
+    cases = cutting.usable(request.cases)
+    points = pd.DataFrame([*_measured(cases), *_projected(cases)], columns=list(_COLUMNS))
+    caption = _caption(cases, request)
+    with style.styled():
+        figure = _figure(points, cases, caption)
+    return Drawing("fig10", figure, points, caption, _table(points, caption))
+
+
+def _series(case: CaseSummary) -> str:
+    name = cutting.name_of(case)
+    return name if cutting.is_uncut(case) else f"{name}, k = {cutting.cuts(case)}"
+
+
+def _measured(cases: Sequence[CaseSummary]) -> list[tuple[Any, ...]]:
+    alone = {_series(case): case.main.median for case in cases if case.main and cutting.workers(case) == 1}
+    rows = []
+    for case in cases:
+        if case.main is None:
+            continue
+        name, workers = _series(case), cutting.workers(case)
+        times = case.main.median, case.main.low, case.main.high
+        one = alone.get(name)
+        ideal = (one / times[0], one / workers) if one else (None, None)
+        cuts = cutting.cuts(case)
+        rows.append((name, case.kind, cuts, workers, case.main.n, *times, *ideal, f"case {case.key}"))
+    first = {row[0]: place for place, row in reversed(list(enumerate(rows)))}
+    return sorted(rows, key=lambda row: (first[row[0]], row[3]))
+
+
+def _projected(cases: Sequence[CaseSummary]) -> list[tuple[Any, ...]]:
+    rows = []
+    for case in cases:
+        if cutting.is_uncut(case) or cutting.workers(case) != 1:
+            continue
+        one = case.medians["time_to_value_s"]
+        for count in PROJECTED_WORKERS:
+            time_s = cutting.projected_s(case, count)
+            rows.append(
+                (_series(case), "projected", cutting.cuts(case), count, 0, time_s, time_s, 4 / 3 * time_s)
+                + (one / time_s, one / count, f"case {case.key}, replayed")
+            )
+    return rows
+
+
+def _figure(points: pd.DataFrame, cases: Sequence[CaseSummary], caption: str) -> Figure:
+    figure, axes = style.new_figure(caption)
+    names = list(dict.fromkeys(points["series"]))
+    found = series.looks([(name, "") for name in names])
+    looks = {name: found[name, ""] for name in names}
+    groups = series.draw_all(axes, points, looks, _Y)
+    for name, rows in points[points["kind"] == "projected"].groupby("series", sort=False):
+        colour = series.COLOURS[looks[str(name)].colour % len(series.COLOURS)]
+        axes.plot(rows["workers"], rows["ideal_s"], color=colour, linewidth=0.9, alpha=0.6, zorder=1.4)
+    series.legend(axes, groups)
+    for which in ("y", "x"):
+        series.log_axis(axes, "s" if which == "y" else "", which)
+    axes.set_xlabel("workers (cores)")
+    axes.set_xticks(PROJECTED_WORKERS, [str(count) for count in PROJECTED_WORKERS])
+    axes.xaxis.set_minor_locator(series.no_ticks())
+    style.axis_title(axes, "time to the value")
+    style.headline(figure, "Circuit cutting: strong scaling", cutting.setting(cases))
+    return figure
+
+
+def _caption(cases: Sequence[CaseSummary], request: Request) -> str:
+    few = " (fewer than 6 repeats: their range)" if any(case.main and case.main.n < 6 for case in cases) else ""
+    return (
+        f"Measured: median and its 95 % interval{few}; planning, execution and reconstruction together. Projected: the "
+        "serial part of one worker's run + max(all tasks' seconds / workers, the longest task), band to 4/3 of it (list "
+        "scheduling); no dispatch cost, no contention. Thin lines: ideal, one worker's time / workers. "
+        f"{cutting.fairness(cases)} The published figure has no times in its text. {request.origin.sentence()}"
+    )
+
+
+def _table(points: pd.DataFrame, caption: str) -> Table:
+    names = list(dict.fromkeys(zip(points["series"], points["kind"], strict=True)))
+    cells = {(row.series, row.kind, row.workers): row for row in points.itertuples()}
+    rows = tuple(
+        (f"{count}", *(_cell(cells.get((*name, count))) for name in names))
+        for count in sorted(set(points["workers"]))
+    )
+    columns = ("workers", *(f"{name} ({kind})" for name, kind in names))
+    return Table("fig10", "Figure 10: time to the value (speedup over one worker)", columns, rows, frozenset(columns), caption)
+
+
+def _cell(row: Any) -> str:
+    if row is None:
+        return "–"
+    speedup = "" if pd.isna(row.speedup) else f" ({row.speedup:.3g} ×)"
+    return quantity(row.time_s, "s") + speedup

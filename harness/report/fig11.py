@@ -1,0 +1,160 @@
+"""Figure 11: time to the value against the number of cuts, for each executor, beside the uncut circuit.
+
+The right axis reads the same heights as speedup over the uncut state vector. The published figure has no numbers in its
+text except that the speedup peaks at two cuts; what the published way does there is measured again.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import TYPE_CHECKING, Any, Final
+
+import pandas as pd
+
+from harness.labels import quantity
+
+from . import cutting, series, style
+from .figures import Drawing, Request
+from .tables import Table
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from .summary import CaseSummary
+
+_COLUMNS: Final = (
+    "series",
+    "kind",
+    "cuts",
+    "workers",
+    "repeats",
+    "time_s",
+    "low_s",
+    "high_s",
+    "speedup",
+    "subexperiments",
+    "standard_error",
+    "source",
+)
+_Y: Final = ("cuts", "time_s", "low_s", "high_s")
+
+
+def applies(cases: Sequence[CaseSummary]) -> bool:
+    """Tell whether these cases vary the number of cuts, of one circuit."""
+    usable = cutting.usable(cases)
+    cut = {cutting.cuts(case) for case in usable if not cutting.is_uncut(case)}
+    return len(cut) > 1 and len({case.params["n_qubits"] for case in usable}) == 1
+
+
+def draw(request: Request) -> Drawing:
+    """Draw the figure from a campaign's cases, of which `applies` must be true."""
+    cases = cutting.usable(request.cases)
+    points = pd.DataFrame(_rows(cases), columns=list(_COLUMNS))
+    caption = _caption(cases, request)
+    with style.styled():
+        figure = _figure(points, cases, caption)
+    return Drawing("fig11", figure, points, caption, _table(points, caption))
+
+
+def _rows(cases: Sequence[CaseSummary]) -> list[tuple[Any, ...]]:
+    full = _full_s(cases)
+    rows = []
+    for case in cases:
+        if case.main is None:
+            continue
+        counted = case.medians["published" if case.params["executor"] == "reference" else "distinct"]
+        times = case.main.median, case.main.low, case.main.high
+        workers = cutting.workers(case)
+        speedup = full[workers] / times[0] if workers in full else None
+        name = _series(case, cases)
+        made = "" if case.params["executor"] in ("full", "mps", "amplitude") else int(counted)
+        rows.append(
+            (name, case.kind, cutting.cuts(case), workers, case.main.n, *times, speedup, made)
+            + (case.medians["standard_error"], f"case {case.key}")
+        )
+    first = {row[0]: place for place, row in reversed(list(enumerate(rows)))}
+    return sorted(rows, key=lambda row: (first[row[0]], row[2]))
+
+
+def _series(case: CaseSummary, cases: Sequence[CaseSummary]) -> str:
+    many = len({cutting.workers(other) for other in cases}) > 1
+    return cutting.name_of(case) + (f", {cutting.workers(case)} workers" if many else "")
+
+
+def _full_s(cases: Sequence[CaseSummary]) -> dict[int, float]:
+    """Return the uncut state vector's time by number of workers."""
+    return {
+        cutting.workers(case): case.main.median
+        for case in cases
+        if case.main is not None and case.params["executor"] == "full"
+    }
+
+
+# ---------------------------------------------------------------- the picture
+
+
+def _figure(points: pd.DataFrame, cases: Sequence[CaseSummary], caption: str) -> Figure:
+    figure, axes = style.new_figure(caption)
+    names = list(dict.fromkeys(points["series"]))
+    looks = series.looks([(name, "") for name in names])
+    full = _full_s(cases)
+    groups = series.draw_all(axes, points, {name: looks[name, ""] for name in names}, _Y)
+    series.legend(axes, groups, shift_in=0.75 if len(full) == 1 else 0.2)
+    series.log_axis(axes, "s")
+    axes.set_xlabel("cuts (0 = uncut)")
+    axes.set_xticks(sorted(set(points["cuts"])))
+    axes.margins(x=0.06)
+    style.axis_title(axes, "time to the value")
+    for time_s in full.values():
+        axes.axhline(time_s, color=style.MUTED, linewidth=0.9, linestyle=(0, (2, 2)), zorder=1.2)
+    if len(full) == 1:
+        _second_axis(axes, next(iter(full.values())))
+    style.headline(figure, "Circuit cutting: time against the number of cuts", cutting.setting(cases))
+    return figure
+
+
+def _second_axis(axes: Axes, full_s: float) -> None:
+    def inverse(number: Any) -> Any:
+        return full_s / number
+
+    functions: tuple[Callable[[Any], Any], Callable[[Any], Any]] = (inverse, inverse)
+    second = axes.secondary_yaxis("right", functions=functions)
+    series.log_axis(second, "1")
+    second.tick_params(labelsize=9)
+    style.axis_title(axes, "speedup over uncut", side="right")
+
+
+# ---------------------------------------------------------------- words and numbers
+
+
+def _caption(cases: Sequence[CaseSummary], request: Request) -> str:
+    few = " (fewer than 6 repeats: their range)" if any(case.main and case.main.n < 6 for case in cases) else ""
+    once = sorted({cutting.cuts(c) for c in cases if c.main and c.main.n == 1 and c.params["executor"] == "reference"})
+    single = f" The published way ran once at {', '.join(map(str, once))} cuts." if once else ""
+    return (
+        f"Measured: median and its 95 % interval{few}; planning, execution and reconstruction together.{single} "
+        f"{cutting.fairness(cases)} The published figure (36 qubits, GPUs) peaks at 2 cuts; its text has no times. "
+        f"{request.origin.sentence()}"
+    )
+
+
+def _table(points: pd.DataFrame, caption: str) -> Table:
+    names = list(dict.fromkeys(points["series"]))
+    by_cuts: dict[int, dict[str, Any]] = defaultdict(dict)
+    for row in points.itertuples():
+        by_cuts[int(str(row.cuts))][str(row.series)] = row
+    rows = tuple(
+        (str(cuts), *(_cell(found.get(name)) for name in names)) for cuts, found in sorted(by_cuts.items())
+    )
+    columns = ("cuts", *names)
+    return Table("fig11", "Figure 11: time to the value (speedup over uncut)", columns, rows, frozenset(columns), caption)
+
+
+def _cell(row: Any) -> str:
+    if row is None:
+        return "–"
+    speedup = "" if pd.isna(row.speedup) else f" ({row.speedup:,.3g} ×)"
+    return quantity(row.time_s, "s") + speedup

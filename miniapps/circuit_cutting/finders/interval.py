@@ -1,0 +1,150 @@
+"""Pieces of neighbouring qubits, the best of them by dynamic programming.
+
+The qubits stand in a row: in their own order, and in the one that reverse Cuthill-McKee finds. Cutting the row into
+intervals cuts exactly the gates between different intervals, so the costs of intervals add up.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import inf
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from ..plan import Cuts
+from ..schmidt import rank
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from ..._circuits.gates import Circuit
+    from . import Limits
+
+_OVERHEAD: Final = 2.0**10
+"""Cost of one more fragment, in the multiplications of its kernel."""
+_MOST_BITS: Final = 400.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """Pieces of one order: for an interval [i, j), twice its share of the cuts, and its cost."""
+
+    order: list[int]
+    halves: NDArray[np.int64]
+    cost: NDArray[np.float64]
+
+
+def find(circuit: Circuit, limits: Limits) -> Cuts | None:
+    """Return the cuts between the best intervals; None if none keep to the limits."""
+    best: tuple[tuple[float, float], Cuts] | None = None
+    for order in _orders(circuit):
+        row = _row(circuit, order)
+        found = _fewest(row, limits) if limits.cuts is None else _bounded(row, limits)
+        if found is not None and (best is None or found[0] < best[0]):
+            labels = {q: piece for piece, (i, j) in enumerate(found[1]) for q in order[i:j]}
+            best = found[0], between(circuit, labels)
+    return None if best is None else best[1]
+
+
+def between(circuit: Circuit, labels: dict[int, int]) -> Cuts:
+    """Return the cuts of all gates whose qubits have different labels."""
+    return Cuts(tuple(i for i, (_, qubits, _) in enumerate(circuit.gates) if len({labels[q] for q in qubits}) > 1))
+
+
+def _orders(circuit: Circuit) -> list[list[int]]:
+    from scipy.sparse import csr_array
+    from scipy.sparse.csgraph import reverse_cuthill_mckee
+
+    n = circuit.n_qubits
+    own = list(range(n))
+    pairs = {pair for _, pair, _ in circuit.gates if len(pair) == 2}
+    if all(abs(a - b) == 1 for a, b in pairs):
+        return [own]
+    graph = np.zeros((n, n), dtype=np.int8)
+    for a, b in pairs:
+        graph[a, b] = graph[b, a] = 1
+    return [own, reverse_cuthill_mckee(csr_array(graph), symmetric_mode=True).tolist()]
+
+
+def _row(circuit: Circuit, order: list[int]) -> _Row:
+    n = circuit.n_qubits
+    place = {q: i for i, q in enumerate(order)}
+    counts, bits = np.zeros((n, n)), np.zeros((n, n))
+    for name, qubits, params in circuit.gates:
+        if len(qubits) == 2:
+            a, b = sorted(place[q] for q in qubits)
+            counts[a, b] += 1
+            bits[a, b] += np.log2(rank(name, params))
+    gates = 1 + len(circuit.gates) / n
+    i, j = np.indices((n + 1, n + 1))
+    width = np.clip(j - i, 0, _MOST_BITS)
+    ends = np.clip(_leaving(bits), 0, _MOST_BITS)
+    work = 2.0**width * (4 * gates * width * 2.0**ends + 2.0 ** (2 * ends))
+    return _Row(order, _leaving(counts).astype(np.int64), work + _OVERHEAD)
+
+
+def _leaving(weights: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return for each interval [i, j) the weight of gates with exactly one qubit in it."""
+    n = len(weights)
+    both = weights + weights.T
+    sums = np.zeros((n + 1, n + 1))
+    sums[1:, 1:] = both.cumsum(0).cumsum(1)
+    degree = np.concatenate([[0.0], both.sum(1).cumsum()])
+    i, j = np.indices((n + 1, n + 1))
+    inside = sums[j, j] - sums[i, j] - sums[j, i] + sums[i, i]
+    return np.where(j > i, degree[j] - degree[i] - inside, 0.0)
+
+
+_Found = tuple[tuple[float, float], list[tuple[int, int]]]
+
+
+def _fewest(row: _Row, limits: Limits) -> _Found | None:
+    """Minimise the cost over all rows of intervals; if the size is limited, the number of cuts first."""
+    n = len(row.order)
+    size = limits.size or n
+    first = 1.0 if limits.size is not None else 0.0
+    best: list[tuple[float, float]] = [(0.0, 0.0)] + [(inf, inf)] * n
+    before = [0] * (n + 1)
+    for j in range(1, n + 1):
+        for i in range(max(0, j - size), j):
+            total = best[i][0] + first * float(row.halves[i, j]), best[i][1] + float(row.cost[i, j])
+            if total < best[j]:
+                best[j], before[j] = total, i
+    return (best[n], _walk(before, n)) if best[n][1] < inf else None
+
+
+def _walk(before: list[int], j: int) -> list[tuple[int, int]]:
+    pieces = []
+    while j:
+        pieces.append((before[j], j))
+        j = before[j]
+    return pieces[::-1]
+
+
+def _bounded(row: _Row, limits: Limits) -> _Found | None:
+    """Minimise the cost with at most so many cuts; at least two intervals if any cut is allowed."""
+    n, most = len(row.order), 2 * (limits.cuts or 0)
+    size = min(limits.size or n, n - 1 if most else n)
+    best = np.full((n + 1, most + 1), inf)
+    best[0, 0] = 0.0
+    before = np.zeros((n + 1, most + 1), dtype=np.int64)
+    for j in range(1, n + 1):
+        for i in range(max(0, j - size), j):
+            halves = int(row.halves[i, j])
+            if halves > most:
+                continue
+            total = best[i, : most + 1 - halves] + row.cost[i, j]
+            better = total < best[j, halves:]
+            best[j, halves:][better] = total[better]
+            before[j, halves:][better] = i
+    used = int(np.argmin(best[n]))
+    if not best[n, used] < inf:
+        return None
+    pieces, j = [], n
+    while j:
+        i = int(before[j, used])
+        pieces.append((i, j))
+        used -= int(row.halves[i, j])
+        j = i
+    return (0.0, float(best[n].min())), pieces[::-1]
