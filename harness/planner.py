@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from math import cos, pi, prod, sin
+from math import ceil, cos, pi, prod, sin
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 MOST_CUTS: Final = 5
 _GRAPH_GATES: Final = 300
 """Circuits with more gates are cut into intervals only: partitioning them takes longer than deciding may."""
+_WIDEST: Final = 36
+"""Cuts so few that some fragment must be wider are not tried: 2³⁶ amplitudes are a terabyte."""
 _SAMPLED: Final = ("distinct", "branching", "reference")
 _STATES_A_MEASUREMENT: Final = 2.0
 
@@ -190,7 +192,8 @@ class CutPlanner:
 
         seen: set[Any] = set()
         names = ("interval",) if len(self.circuit.gates) > _GRAPH_GATES else ("auto",)
-        for most in (*range(1, self.most_cuts + 1), None):
+        fewest = max(1, ceil(self.circuit.n_qubits / _WIDEST) - 1)
+        for most in (*range(min(fewest, self.most_cuts), self.most_cuts + 1), None):
             start_s = time.perf_counter()
             try:
                 cuts, by = find(names[0], self.circuit, Limits(cuts=most))

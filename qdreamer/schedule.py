@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from heapq import heapify, heapreplace
 from math import inf
 
 import numpy as np
@@ -18,7 +19,7 @@ from .model import Array
 
 Mask = npt.NDArray[np.bool_]
 
-_HALVINGS = 50
+_DOWN = 1.0 - 1e-12
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,18 +128,22 @@ def _levelled(free: Array, durations: Array, able: Mask, count: int) -> Array | 
 
 
 def _raised(free: Array, durations: Array, able: Mask, count: int) -> Array:
-    """Return the tasks of each worker under the smallest level at which all fit."""
-    low, high = float(free[able].min()), float((free[able] + durations[able] * count).min())
-    for _ in range(_HALVINGS):
-        level = (low + high) / 2
-        if _room(free, durations, able, level).sum() >= count:
-            high = level
-        else:
-            low = level
-    taken = _room(free, durations, able, high)
-    last = np.where(taken > 0, free + durations * taken, -inf)
-    for index in np.argsort(-last, kind="stable")[: max(0, int(taken.sum()) - count)]:
-        taken[index] -= 1  # those that would end last are not started
+    """Return the tasks of each worker: as many as end below a level that surely holds no more, then one by one."""
+    active = able.copy()
+    while True:  # the level if tasks could be divided; workers that are free only above it take none
+        rates = 1.0 / durations[active]
+        level = float((count + (free[active] * rates).sum()) / rates.sum())
+        late = active & (free > level)
+        if not late.any():
+            break
+        active &= ~late
+    taken = np.where(active, np.maximum(0.0, np.floor((level - free) / np.where(able, durations, 1.0) * _DOWN)), 0.0)
+    ends = [(free[i] + durations[i] * (taken[i] + 1), int(i)) for i in np.flatnonzero(able)]
+    heapify(ends)
+    for _ in range(count - int(taken.sum())):
+        end, i = ends[0]
+        taken[i] += 1
+        heapreplace(ends, (end + durations[i], i))
     return taken
 
 
