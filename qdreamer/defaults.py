@@ -23,7 +23,8 @@ _SECONDS: dict[str, tuple[float, ...]] = {
     "branching": (1.5e-3, 5e-6, 5e-9, 2e-6),
     "reference": (5e-3, 3e-6, 2e-9, 1e-6, 1e-7, 5e-9),
     "rebuild": (1e-3, 1e-5, 2.5e-6),
-    "contract": (5e-4, 5e-5, 1e-9),
+    "contract": (5e-5, 2e-5, 1e-9),
+    "estimate": (3e-4, 5e-5, 1e-6),
     "dispatch": (1e-3, 1e-4, 1e-9),
 }
 

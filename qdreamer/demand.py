@@ -27,6 +27,7 @@ ROLES: Mapping[str, str] = {
     "branching": "branching",
     "reference": "subexperiments",
     "contract": "contraction",
+    "estimate": "contraction",
     "rebuild": "reconstruction",
     "dispatch": "dispatch",
 }
@@ -214,7 +215,7 @@ def _amplitude(plan: PlanFeatures, _shots: int) -> _Made:
 def _distinct(plan: PlanFeatures, shots: int) -> _Made:
     counts = [(one, (one.variants, one.mid_variants)) for one in plan.fragments]
     jobs = [job for one, count in counts for job in _sampled("distinct", one, count, shots=shots)]
-    return jobs, [_contraction(plan)]
+    return jobs, [_estimation(plan)]
 
 
 def _reference(plan: PlanFeatures, shots: int) -> _Made:
@@ -232,7 +233,7 @@ def _branching(plan: PlanFeatures, shots: int) -> _Made:
             passes = states * one.gates * power_of_two(one.width)
             features = {"circuits": 1, "branch_gates": states * one.gates, "branch_amplitudes": passes, "shots": shots}
             jobs.append(_variant("branching", features, one, count, shots=shots, repeats=states))
-    return [job for job in jobs if job.count], [_contraction(plan)]
+    return [job for job in jobs if job.count], [_estimation(plan)]
 
 
 _MAKERS: Mapping[str, Callable[[PlanFeatures, int], _Made]] = {
@@ -275,6 +276,12 @@ def _variant(role: str, features: Features, one: FragmentFeatures, count: int, *
 
 def _contraction(plan: PlanFeatures) -> tuple[str, str, Features]:
     return "reconstruct", "contract", {"tensors": plan.terms * len(plan.fragments), "flops": plan.flops}
+
+
+def _estimation(plan: PlanFeatures) -> tuple[str, str, Features]:
+    """Return the contraction of sampled values and of their variances, which visits every variant."""
+    tensors = float(plan.terms * len(plan.fragments))
+    return "reconstruct", "estimate", {"tensors": tensors, "flops": plan.flops + plan.variants}
 
 
 def totals(jobs: Sequence[Job], role: str) -> Features:

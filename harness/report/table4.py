@@ -135,7 +135,8 @@ def _decision(
     seconds = {choice: median(times) for choice, times in mine.items()}
     best = mine[min(seconds, key=lambda choice: seconds[choice])]
     noise_s = (max(best) - min(best)) / 2
-    said, features = ({c: table[key, c] for c in mine if (key, c) in table} for table in known)
+    said = {choice: known[0][key, choice] for choice in mine if (key, choice) in known[0]}
+    features = {choice: known[1][key, choice] for choice in mine if (key, choice) in known[1]}
     group = Group(key[0], family, key[1], key[2], seconds, noise_s)
     return Decision(group, said if len(said) == len(mine) else {}, features)
 
@@ -272,7 +273,7 @@ def _published() -> list[tuple[Any, ...]]:
             right = entry["accuracy_percent"] / 100
             name = f"published: power law, {entry['train_fraction']:.0%} of the measurements"
             counts = int(entry["n_cases_implied"]), 2
-            rows.append((name, "published", *counts, right, *6 * (np.nan,)[:5], "paper, Table 4"))
+            rows.append((name, "published", *counts, right, *5 * (np.nan,), "paper, Table 4"))
     return rows
 
 
@@ -282,19 +283,20 @@ def _published() -> list[tuple[Any, ...]]:
 def table(points: pd.DataFrame, caption: str) -> Table:
     """Return the table: one chooser a row."""
     columns = ("chooser", "decisions", "circuits", "right", "95 % interval", "regret", "regret p95", "regret max")
-    rows = tuple(
-        (
-            entry.chooser,
-            str(entry.groups),
-            str(entry.circuits),
-            f"{entry.top1:.1%}",
-            _span(entry.top1_low, entry.top1_high),
-            *(_factor(value) for value in (entry.regret_mean, entry.regret_p95, entry.regret_max)),
-        )
-        for entry in points.itertuples()
-    )
+    rows = tuple(_cells(entry) for entry in points.to_dict("records"))
     title = "Table 4: how often the fastest way was named, and T(chosen)/T(best)"
     return Table(NAME, title, columns, rows, frozenset(columns[1:]), caption)
+
+
+def _cells(entry: Mapping[Any, Any]) -> tuple[str, ...]:
+    return (
+        str(entry["chooser"]),
+        str(entry["groups"]),
+        str(entry["circuits"]),
+        f"{entry['top1']:.1%}",
+        _span(entry["top1_low"], entry["top1_high"]),
+        *(_factor(entry[name]) for name in ("regret_mean", "regret_p95", "regret_max")),
+    )
 
 
 def _span(low: float, high: float) -> str:
@@ -308,13 +310,12 @@ def _factor(value: float) -> str:
 def _figure(points: pd.DataFrame, caption: str) -> Figure:
     shown = points[~points["chooser"].str.startswith("  ")].iloc[::-1].reset_index(drop=True)
     figure, axes = style.new_figure(caption)
-    for place, entry in enumerate(shown.itertuples()):
-        projected = entry.kind == "published"
-        color = style.PROJECTED if projected else "black"
-        marker = "D" if projected else "o"
-        axes.plot([entry.top1], [place], marker, color=color, markersize=5)
-        if not np.isnan(entry.top1_low):
-            axes.plot([entry.top1_low, entry.top1_high], [place, place], "-", color=color, linewidth=1.2)
+    for place, entry in enumerate(shown.to_dict("records")):
+        theirs = entry["kind"] == "published"
+        color = style.PROJECTED if theirs else style.INK
+        axes.plot([entry["top1"]], [place], "D" if theirs else "o", color=color, markersize=5)
+        if not np.isnan(entry["top1_low"]):
+            axes.plot([entry["top1_low"], entry["top1_high"]], [place, place], "-", color=color, linewidth=1.2)
     axes.set_yticks(range(len(shown)), list(shown["chooser"]), fontsize=8)
     axes.set_xlim(0, 1.02)
     axes.set_xlabel("share of decisions that were right (95 % interval over circuits)")

@@ -83,6 +83,6 @@ def test_the_manager_follows_it_and_keeps_its_reasons() -> None:
             manager.submit_pilot(PilotDescription(name=name, engine="inline"))
         tasks = [manager.submit_task(steps, 0.001) for _ in range(3)]
         assert [task.result() for task in tasks] == [0.001] * 3
-        traces = [task.trace for task in tasks]
+        traces = [task.trace() for task in tasks]
     assert traces[0].pilot == "near"
-    assert "predicted to end in" in traces[0].reason
+    assert "predicted to end in" in (traces[0].reason or "")

@@ -1,4 +1,4 @@
-""""auto" in a campaign: settled before it runs, told in the record, and counted."""
+""" "auto" in a campaign: settled before it runs, told in the record, and counted."""
 
 from __future__ import annotations
 
@@ -100,9 +100,7 @@ def test_a_model_is_kept_with_this_machines_fingerprint(tmp_path: Path) -> None:
 @pytest.mark.parametrize("executor", ["full", "mps"])
 def test_uncut_cases_are_predicted_and_never_settled(executor: str) -> None:
     text = TEXT.replace('"amplitude"', f'"{executor}"').replace("CUTS", "0")
-    made = make_plan(
-        parse_campaign(tomllib.loads(text)), [], predict=CutPredictor(typed_in()), settle=Settler(None)
-    )
+    made = make_plan(parse_campaign(tomllib.loads(text)), [], predict=CutPredictor(typed_in()), settle=Settler(None))
     planned = made.cases[0]
     assert planned.settled is None
     assert planned.prediction is not None
