@@ -21,7 +21,19 @@ if TYPE_CHECKING:
 
 PROJECTED_WORKERS: Final = (1, 2, 4, 8, 16, 32, 64, 128, 224)
 """Up to the published number of CPU workers."""
-_COLUMNS: Final = ("series", "kind", "cuts", "workers", "repeats", "time_s", "low_s", "high_s", "speedup", "ideal_s", "source")
+_COLUMNS: Final = (
+    "series",
+    "kind",
+    "cuts",
+    "workers",
+    "repeats",
+    "time_s",
+    "low_s",
+    "high_s",
+    "speedup",
+    "ideal_s",
+    "source",
+)
 _Y: Final = ("workers", "time_s", "low_s", "high_s")
 
 
@@ -112,11 +124,12 @@ def _table(points: pd.DataFrame, caption: str) -> Table:
     names = list(dict.fromkeys(zip(points["series"], points["kind"], strict=True)))
     cells = {(row.series, row.kind, row.workers): row for row in points.itertuples()}
     rows = tuple(
-        (f"{count}", *(_cell(cells.get((*name, count))) for name in names))
-        for count in sorted(set(points["workers"]))
+        (f"{count}", *(_cell(cells.get((*name, count))) for name in names)) for count in sorted(set(points["workers"]))
     )
     columns = ("workers", *(f"{name} ({kind})" for name, kind in names))
-    return Table("fig10", "Figure 10: time to the value (speedup over one worker)", columns, rows, frozenset(columns), caption)
+    return Table(
+        "fig10", "Figure 10: time to the value (speedup over one worker)", columns, rows, frozenset(columns), caption
+    )
 
 
 def _cell(row: Any) -> str:

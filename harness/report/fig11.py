@@ -146,11 +146,11 @@ def _table(points: pd.DataFrame, caption: str) -> Table:
     by_cuts: dict[int, dict[str, Any]] = defaultdict(dict)
     for row in points.itertuples():
         by_cuts[int(str(row.cuts))][str(row.series)] = row
-    rows = tuple(
-        (str(cuts), *(_cell(found.get(name)) for name in names)) for cuts, found in sorted(by_cuts.items())
-    )
+    rows = tuple((str(cuts), *(_cell(found.get(name)) for name in names)) for cuts, found in sorted(by_cuts.items()))
     columns = ("cuts", *names)
-    return Table("fig11", "Figure 11: time to the value (speedup over uncut)", columns, rows, frozenset(columns), caption)
+    return Table(
+        "fig11", "Figure 11: time to the value (speedup over uncut)", columns, rows, frozenset(columns), caption
+    )
 
 
 def _cell(row: Any) -> str:

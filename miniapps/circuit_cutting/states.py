@@ -185,7 +185,9 @@ def _blocks(ops: Iterable[tuple[int, Op]]) -> list[_Block]:
     for place, op in ops:
         qubits = {op.qubit} if isinstance(op, End) else set(op[1])
         start = max((last[q] for q in qubits if q in last), default=0)
-        position = next((i for i in range(start, len(made)) if len(made[i].qubits | qubits) <= _BLOCK_QUBITS), len(made))
+        position = next(
+            (i for i in range(start, len(made)) if len(made[i].qubits | qubits) <= _BLOCK_QUBITS), len(made)
+        )
         if position == len(made):
             made.append(_Block(set()))
         made[position].qubits |= qubits

@@ -78,9 +78,7 @@ def find(name: str, circuit: Circuit, limits: Limits) -> tuple[Cuts, str]:
     return cuts, by
 
 
-def _proposals(
-    names: list[str], circuit: Circuit, limits: Limits
-) -> Iterator[tuple[tuple[float, float], Cuts, str]]:
+def _proposals(names: list[str], circuit: Circuit, limits: Limits) -> Iterator[tuple[tuple[float, float], Cuts, str]]:
     from ..cutting import make_plan
 
     for name in names:
