@@ -71,9 +71,9 @@ def _rows(cases: Sequence[CaseSummary]) -> list[tuple[Any, ...]]:
         speedup = full[workers] / times[0] if workers in full else None
         name = _series(case, cases)
         made = "" if case.params["executor"] in ("full", "mps", "amplitude") else int(counted)
+        counts = cutting.cuts(case), workers, case.main.n
         rows.append(
-            (name, case.kind, cutting.cuts(case), workers, case.main.n, *times, speedup, made)
-            + (case.medians["standard_error"], f"case {case.key}")
+            (name, case.kind, *counts, *times, speedup, made, case.medians["standard_error"], f"case {case.key}")
         )
     first = {row[0]: place for place, row in reversed(list(enumerate(rows)))}
     return sorted(rows, key=lambda row: (first[row[0]], row[2]))

@@ -211,7 +211,7 @@ def decomposed(circuit: Circuit) -> Circuit:
 
 
 def _small(gate: Gate) -> Iterable[Gate]:
-    """A doubly controlled Z is a phase π/2·c·(a + b − a⊕b); a Toffoli gate is that between two H."""
+    """Return the gates: a doubly controlled Z is a phase π/2·c·(a + b − a⊕b), a Toffoli that between two H."""
     name, qubits, _ = gate
     if len(qubits) <= 2:
         return [gate]

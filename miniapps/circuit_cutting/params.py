@@ -117,9 +117,9 @@ class CircuitCutting(Params):
 
     @model_validator(mode="after")
     def _family_rules(self) -> CircuitCutting:
-        used = {name for name in ("depth", "reps", "angle", "clusters", "bridges", "path", "file_sha256")}
+        used = ("depth", "reps", "angle", "clusters", "bridges", "path", "file_sha256")
         users = {name: _users(name) for name in used}
-        for name in sorted(used):
+        for name in used:
             value = getattr(self, name)
             if value is not None and self.family not in users[name]:
                 raise ValueError(

@@ -141,7 +141,7 @@ def _narrowed(fragment: Fragment, ops: Sequence[Op], used: Sequence[int]) -> Fra
 # ---------------------------------------------------------------- evolution
 
 
-def _evolve(state: Tensor, ops: Iterable[tuple[int, Op]], end_number: dict[int, int] | None = None) -> None:
+def _evolve(state: Tensor, ops: Iterable[tuple[int, Op]]) -> None:
     """Apply operations one by one, each numbered by its place in the fragment."""
     for place, op in ops:
         if isinstance(op, End):
