@@ -1,4 +1,4 @@
-"""Figure 10: time to the value against the number of workers, measured here and projected beyond, beside ideal scaling."""
+"""Figure 10: time to the value against the number of workers: measured here, projected beyond, beside ideal scaling."""
 
 from __future__ import annotations
 
@@ -21,7 +21,19 @@ if TYPE_CHECKING:
 
 PROJECTED_WORKERS: Final = (1, 2, 4, 8, 16, 32, 64, 128, 224)
 """Up to the published number of CPU workers."""
-_COLUMNS: Final = ("series", "kind", "cuts", "workers", "repeats", "time_s", "low_s", "high_s", "speedup", "ideal_s", "source")
+_COLUMNS: Final = (
+    "series",
+    "kind",
+    "cuts",
+    "workers",
+    "repeats",
+    "time_s",
+    "low_s",
+    "high_s",
+    "speedup",
+    "ideal_s",
+    "source",
+)
 _Y: Final = ("workers", "time_s", "low_s", "high_s")
 
 
@@ -71,10 +83,10 @@ def _projected(cases: Sequence[CaseSummary]) -> list[tuple[Any, ...]]:
         one = case.medians["time_to_value_s"]
         for count in PROJECTED_WORKERS:
             time_s = cutting.projected_s(case, count)
-            rows.append(
-                (_series(case), "projected", cutting.cuts(case), count, 0, time_s, time_s, 4 / 3 * time_s)
-                + (one / time_s, one / count, f"case {case.key}, replayed")
-            )
+            times = time_s, time_s, 4 / 3 * time_s
+            source = f"case {case.key}, replayed"
+            name, cuts = _series(case), cutting.cuts(case)
+            rows.append((name, "projected", cuts, count, 0, *times, one / time_s, one / count, source))
     return rows
 
 
@@ -112,11 +124,11 @@ def _table(points: pd.DataFrame, caption: str) -> Table:
     names = list(dict.fromkeys(zip(points["series"], points["kind"], strict=True)))
     cells = {(row.series, row.kind, row.workers): row for row in points.itertuples()}
     rows = tuple(
-        (f"{count}", *(_cell(cells.get((*name, count))) for name in names))
-        for count in sorted(set(points["workers"]))
+        (f"{count}", *(_cell(cells.get((*name, count))) for name in names)) for count in sorted(set(points["workers"]))
     )
     columns = ("workers", *(f"{name} ({kind})" for name, kind in names))
-    return Table("fig10", "Figure 10: time to the value (speedup over one worker)", columns, rows, frozenset(columns), caption)
+    title = "Figure 10: time to the value (speedup over one worker)"
+    return Table("fig10", title, columns, rows, frozenset(columns), caption)
 
 
 def _cell(row: Any) -> str:

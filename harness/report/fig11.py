@@ -71,9 +71,9 @@ def _rows(cases: Sequence[CaseSummary]) -> list[tuple[Any, ...]]:
         speedup = full[workers] / times[0] if workers in full else None
         name = _series(case, cases)
         made = "" if case.params["executor"] in ("full", "mps", "amplitude") else int(counted)
+        counts = cutting.cuts(case), workers, case.main.n
         rows.append(
-            (name, case.kind, cutting.cuts(case), workers, case.main.n, *times, speedup, made)
-            + (case.medians["standard_error"], f"case {case.key}")
+            (name, case.kind, *counts, *times, speedup, made, case.medians["standard_error"], f"case {case.key}")
         )
     first = {row[0]: place for place, row in reversed(list(enumerate(rows)))}
     return sorted(rows, key=lambda row: (first[row[0]], row[2]))
@@ -146,11 +146,11 @@ def _table(points: pd.DataFrame, caption: str) -> Table:
     by_cuts: dict[int, dict[str, Any]] = defaultdict(dict)
     for row in points.itertuples():
         by_cuts[int(str(row.cuts))][str(row.series)] = row
-    rows = tuple(
-        (str(cuts), *(_cell(found.get(name)) for name in names)) for cuts, found in sorted(by_cuts.items())
-    )
+    rows = tuple((str(cuts), *(_cell(found.get(name)) for name in names)) for cuts, found in sorted(by_cuts.items()))
     columns = ("cuts", *names)
-    return Table("fig11", "Figure 11: time to the value (speedup over uncut)", columns, rows, frozenset(columns), caption)
+    return Table(
+        "fig11", "Figure 11: time to the value (speedup over uncut)", columns, rows, frozenset(columns), caption
+    )
 
 
 def _cell(row: Any) -> str:

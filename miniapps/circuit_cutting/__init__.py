@@ -15,7 +15,8 @@ APP = MiniApp(
         interaction="Concurrent execution & reconstruction of tasks across QPUs",
         coupling="Medium coupling, task heterogeneity depends on circuit type & cutting algorithm",
         example="Qiskit Circuit Knitting Toolbox, PennyLane Circuit Cutting",
-        middleware_requirements="Optimal partitioning & placements of tasks/cuts on available (simulated) QPUs for balanced workload",
+        middleware_requirements="Optimal partitioning & placements of tasks/cuts on available (simulated) QPUs "
+        "for balanced workload",
         integration_mode="HPC-for-Quantum",
         scenarios=("Circuit cutting", "Classical simulation"),
     ),

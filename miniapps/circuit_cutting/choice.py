@@ -42,7 +42,7 @@ def chosen(params: CircuitCutting, circuit: Circuit) -> Cuts:
 
 
 def _fastest(params: CircuitCutting, circuit: Circuit) -> Cuts:
-    """Return the cuts with the least sampling work, of those with one cut, two, …"""
+    """Return the cuts with the least sampling work, of those with one cut to `_MOST_CUTS`."""
     found: list[tuple[float, int, Cuts]] = []
     for most in range(1, _MOST_CUTS + 1):
         try:

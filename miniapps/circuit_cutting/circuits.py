@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -46,6 +47,6 @@ def clustered(params: CircuitCutting) -> Circuit:
             order = rng.permutation(group).tolist()
             gates += [("cx", pair, ()) for pair in zip(order[::2], order[1::2], strict=False)]
         for _ in range(bridged.count(layer)):
-            pairs = zip(groups[:-1], groups[1:], strict=True)
+            pairs = pairwise(groups)
             gates += [("cx", (int(rng.choice(a)), int(rng.choice(b))), ()) for a, b in pairs]
     return Circuit(n, tuple(gates))

@@ -65,11 +65,15 @@ def _contract(plan: CutPlan, chosen: Tables, links: Links, without: int | None) 
 
 
 @lru_cache(maxsize=1024)
-def _expression(inputs: tuple[tuple[int, ...], ...], shapes: tuple[tuple[int, ...], ...], output: tuple[int, ...]) -> Any:
+def _expression(
+    inputs: tuple[tuple[int, ...], ...], shapes: tuple[tuple[int, ...], ...], output: tuple[int, ...]
+) -> Any:
     """Return the contraction with its order found once; cotengra is tried by opt_einsum's rules only if it is wide."""
     import opt_einsum
 
-    letters = {label: opt_einsum.get_symbol(i) for i, label in enumerate(sorted({x for names in inputs for x in names}))}
+    letters = {
+        label: opt_einsum.get_symbol(i) for i, label in enumerate(sorted({x for names in inputs for x in names}))
+    }
     text = ",".join("".join(letters[x] for x in names) for names in inputs)
     text += "->" + "".join(letters[x] for x in output)
     return opt_einsum.contract_expression(text, *shapes, optimize="auto")

@@ -154,9 +154,7 @@ class _Builder:
             self._add(step)
         letters = [list(self._parts(pauli)) for _, pauli in self.observable]
         kinds = [tuple(dict.fromkeys(parts[p] for parts in letters)) for p in range(len(self.ops))]
-        fragments = tuple(
-            Fragment(p, self.widths[p], tuple(self.ops[p]), kinds[p]) for p in range(len(self.ops))
-        )
+        fragments = tuple(Fragment(p, self.widths[p], tuple(self.ops[p]), kinds[p]) for p in range(len(self.ops)))
         terms = tuple(
             Term(factor, tuple(kinds[p].index(part) for p, part in enumerate(parts)))
             for (factor, _), parts in zip(self.observable, letters, strict=True)
@@ -213,7 +211,7 @@ def decomposed(circuit: Circuit) -> Circuit:
 
 
 def _small(gate: Gate) -> Iterable[Gate]:
-    """A doubly controlled Z is a phase π/2·c·(a + b − a⊕b); a Toffoli gate is that between two H."""
+    """Return the gates: a doubly controlled Z is a phase π/2·c·(a + b − a⊕b), a Toffoli that between two H."""
     name, qubits, _ = gate
     if len(qubits) <= 2:
         return [gate]
@@ -221,5 +219,7 @@ def _small(gate: Gate) -> Iterable[Gate]:
     if name == "cswap":
         return [("cx", (c, b), ()), *_small(("ccx", (a, b, c), ())), ("cx", (c, b), ())]
     flip: Gate = ("cx", (a, b), ())
-    phases: list[Gate] = [("cp", pair, (angle,)) for pair, angle in (((b, c), pi / 2), ((b, c), -pi / 2), ((a, c), pi / 2))]
+    phases: list[Gate] = [
+        ("cp", pair, (angle,)) for pair, angle in (((b, c), pi / 2), ((b, c), -pi / 2), ((a, c), pi / 2))
+    ]
     return [("h", (c,), ()), phases[0], flip, phases[1], flip, phases[2], ("h", (c,), ())]

@@ -70,6 +70,6 @@ def _letters(wanted: str, pauli: str, n: int) -> dict[int, str]:
 
 def _wrong(wanted: str, part: str, n: int) -> str:
     return (
-        f"observable = {wanted!r}: {part!r} is neither a string of {n} letters I, X, Y, Z, nor letters with qubits below "
-        f"{n} like 'Z0 Z1', nor is the whole one of {', '.join(NAMED)}"
+        f"observable = {wanted!r}: {part!r} is neither a string of {n} letters I, X, Y, Z, nor letters with qubits "
+        f"below {n} like 'Z0 Z1', nor is the whole one of {', '.join(NAMED)}"
     )

@@ -34,7 +34,10 @@ class CircuitCutting(Params):
     family: FamilyName = Field("efficient_su2", description="circuit family; file = the user's own circuit, see path")
     n_qubits: int = Field(16, ge=2, le=10_000, description="width of the circuit", json_schema_extra=_unit("qubits"))
     depth: int | None = Field(
-        None, ge=1, description="layers of random (4 if not given) and clustered (10)", json_schema_extra=_unit("layers")
+        None,
+        ge=1,
+        description="layers of random (4 if not given) and clustered (10)",
+        json_schema_extra=_unit("layers"),
     )
     reps: int | None = Field(
         None, ge=1, description="repetitions of efficient_su2 and qaoa_ring (1)", json_schema_extra=_unit("1")
@@ -66,7 +69,9 @@ class CircuitCutting(Params):
     finder: Literal["auto", "interval", "graph", "addon"] = Field("auto", description="who proposes the cuts")
     cut_gates: str | None = Field(None, description="own cuts: positions of gates, separated by commas")
     cut_wires: str | None = Field(None, description="own cuts: qubit@gate, separated by commas: before that gate")
-    partition: str | None = Field(None, description="own cuts: a letter a qubit, qubit 0 first; equal letters stay together")
+    partition: str | None = Field(
+        None, description="own cuts: a letter a qubit, qubit 0 first; equal letters stay together"
+    )
     shots: int = Field(
         0,
         ge=0,
@@ -112,12 +117,14 @@ class CircuitCutting(Params):
 
     @model_validator(mode="after")
     def _family_rules(self) -> CircuitCutting:
-        used = {name for name in ("depth", "reps", "angle", "clusters", "bridges", "path", "file_sha256")}
+        used = ("depth", "reps", "angle", "clusters", "bridges", "path", "file_sha256")
         users = {name: _users(name) for name in used}
-        for name in sorted(used):
+        for name in used:
             value = getattr(self, name)
             if value is not None and self.family not in users[name]:
-                raise ValueError(f"{name} = {value!r}: family {self.family!r} has none; it belongs to {', '.join(users[name])}")
+                raise ValueError(
+                    f"{name} = {value!r}: family {self.family!r} has none; it belongs to {', '.join(users[name])}"
+                )
         if self.family == "clustered" and self.n_qubits < 2 * (self.clusters or 1):
             raise ValueError(f"clusters = {self.clusters}: {self.n_qubits} qubits make no clusters of 2 or more")
         if self.family == "file":
@@ -146,7 +153,9 @@ class CircuitCutting(Params):
         if self.backend != "auto" and self.executor != "amplitude":
             raise ValueError(f"backend = {self.backend!r}: only for executor 'amplitude'")
         if own and (self.finder != "auto" or self.cuts != "auto" or self.subcircuit_size):
-            raise ValueError(f"{own[0]} = {getattr(self, own[0])!r}: own cuts go with no finder, cuts or subcircuit_size")
+            raise ValueError(
+                f"{own[0]} = {getattr(self, own[0])!r}: own cuts go with no finder, cuts or subcircuit_size"
+            )
         if isinstance(self.threads, int) and self.threads < 1:
             raise ValueError(f"threads = {self.threads}: must be 1 or more, or 'auto'")
         self._own_cut_rules()
@@ -154,7 +163,9 @@ class CircuitCutting(Params):
 
     def _own_cut_rules(self) -> None:
         if self.partition is not None and (len(self.partition) != self.n_qubits or self.cut_gates is not None):
-            raise ValueError(f"partition = {self.partition!r}: needs {self.n_qubits} letters, and no cut_gates beside it")
+            raise ValueError(
+                f"partition = {self.partition!r}: needs {self.n_qubits} letters, and no cut_gates beside it"
+            )
         self.own_gates()
         self.own_wires()
 
@@ -184,7 +195,9 @@ def _split(text: str | None) -> list[str]:
 
 def _whole(name: str, text: str | None, part: str) -> int:
     if not part.isdecimal():
-        raise ValueError(f"{name} = {text!r}: {part!r} is no whole number; examples: cut_gates = '3,17', cut_wires = '2@9'")
+        raise ValueError(
+            f"{name} = {text!r}: {part!r} is no whole number; examples: cut_gates = '3,17', cut_wires = '2@9'"
+        )
     return int(part)
 
 

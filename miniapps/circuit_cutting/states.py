@@ -141,7 +141,7 @@ def _narrowed(fragment: Fragment, ops: Sequence[Op], used: Sequence[int]) -> Fra
 # ---------------------------------------------------------------- evolution
 
 
-def _evolve(state: Tensor, ops: Iterable[tuple[int, Op]], end_number: dict[int, int] | None = None) -> None:
+def _evolve(state: Tensor, ops: Iterable[tuple[int, Op]]) -> None:
     """Apply operations one by one, each numbered by its place in the fragment."""
     for place, op in ops:
         if isinstance(op, End):
@@ -185,7 +185,9 @@ def _blocks(ops: Iterable[tuple[int, Op]]) -> list[_Block]:
     for place, op in ops:
         qubits = {op.qubit} if isinstance(op, End) else set(op[1])
         start = max((last[q] for q in qubits if q in last), default=0)
-        position = next((i for i in range(start, len(made)) if len(made[i].qubits | qubits) <= _BLOCK_QUBITS), len(made))
+        position = next(
+            (i for i in range(start, len(made)) if len(made[i].qubits | qubits) <= _BLOCK_QUBITS), len(made)
+        )
         if position == len(made):
             made.append(_Block(set()))
         made[position].qubits |= qubits

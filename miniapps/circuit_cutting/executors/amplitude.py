@@ -57,4 +57,3 @@ def _seconds(fragment: Fragment) -> float:
 
 def _backend(name: str) -> Any:
     return "numpy" if name == "auto" else name
-

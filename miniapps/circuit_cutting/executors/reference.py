@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from ..._circuits.qiskit_io import to_qiskit
 from ..._circuits.gates import Circuit
+from ..._circuits.qiskit_io import to_qiskit
 from ..._circuits.spec import circuit_seed
 from ..basis import instruction
 from ..kernels import PublishedWork, run_published
@@ -119,10 +119,12 @@ def _standard_error(plan: CutPlan, answers: Mapping[Any, Any], factors: NDArray[
         collection = ObservableCollection(parts)
         where = [collection.lookup[part][0] for part in parts]
         masks = [collection.groups[group].pauli_bitmasks[place] for group, place in where]
-        means.append([
-            _means(fragment, answers, (group, len(collection.groups), factors.size), mask)
-            for (group, _), mask in zip(where, masks, strict=True)
-        ])
+        means.append(
+            [
+                _means(fragment, answers, (group, len(collection.groups), factors.size), mask)
+                for (group, _), mask in zip(where, masks, strict=True)
+            ]
+        )
     total = 0.0
     for number, term in enumerate(plan.terms):
         values = [of_fragment[number] for of_fragment in means]

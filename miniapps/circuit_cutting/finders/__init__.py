@@ -71,16 +71,14 @@ def find(name: str, circuit: Circuit, limits: Limits) -> tuple[Cuts, str]:
         found = list(_proposals([_SLOW], circuit, limits))
     if not found:
         raise BadCuts(
-            f"cuts = {limits.cuts or 'auto'}, subcircuit_size = {limits.size}: finder {name!r} knows no way to cut these "
+            f"cuts = {limits.cuts or 'auto'}, subcircuit_size = {limits.size}: finder {name!r} knows no way to cut "
             f"{circuit.n_qubits} qubits so; allow more cuts or wider fragments"
         )
     _, cuts, by = min(found, key=lambda entry: entry[0])
     return cuts, by
 
 
-def _proposals(
-    names: list[str], circuit: Circuit, limits: Limits
-) -> Iterator[tuple[tuple[float, float], Cuts, str]]:
+def _proposals(names: list[str], circuit: Circuit, limits: Limits) -> Iterator[tuple[tuple[float, float], Cuts, str]]:
     from ..cutting import make_plan
 
     for name in names:

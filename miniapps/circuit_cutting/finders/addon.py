@@ -17,7 +17,7 @@ _SEED: Final = 111
 
 
 def find(circuit: Circuit, limits: Limits) -> Cuts | None:
-    """Return what ``find_cuts`` proposes for the size; without one, for n/2, n/3, … as far as the number of cuts goes."""
+    """Return what ``find_cuts`` proposes for the size; without one, for n/2, n/3, … as far as the cuts go."""
     n = circuit.n_qubits
     sizes = [limits.size] if limits.size else sorted({ceil(n / parts) for parts in range(2, (limits.cuts or 1) + 2)})
     for size in sizes:

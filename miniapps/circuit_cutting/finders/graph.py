@@ -119,6 +119,8 @@ def _partition(edges: Edges, nodes: int, parts: int, imbalance: int) -> list[int
         weights += [weight for _, weight in row]
         starts.append(len(targets))
     options = pymetis.Options(seed=_SEED, ufactor=imbalance)
-    found = pymetis.part_graph(parts, pymetis.CSRAdjacency(starts, targets), eweights=weights, options=options, recursive=False)
+    found = pymetis.part_graph(
+        parts, pymetis.CSRAdjacency(starts, targets), eweights=weights, options=options, recursive=False
+    )
     labels: list[int] = list(found[1])
     return labels
