@@ -27,7 +27,7 @@ OFFLINE := --offline --no-index --find-links $(abspath $(WHEELHOUSE))
 endif
 UV := $(BIN)/uv pip install --quiet --python $(BIN)/python $(OFFLINE)
 
-.PHONY: help setup demo test test-faults lint format bench lock wheelhouse clean distclean
+.PHONY: help setup demo test test-faults soak lint format bench lock wheelhouse clean distclean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -58,13 +58,18 @@ demo: setup ## run the quickstart campaign, print its table, draw its figure (un
 	@told=$$($(BIN)/qhpc run quickstart --results $(DEMO)) || { status=$$?; echo "$$told"; exit $$status; }
 	@$(BIN)/qhpc report $(DEMO)/quickstart
 
-FAULTS := tests/faults tests/pilot_quantum/test_faults.py tests/pilot_quantum/test_driver_ends.py
+FAULTS := tests/faults tests/pilot_quantum/test_faults.py tests/pilot_quantum/test_driver_ends.py \
+  tests/pilot_quantum/test_two_users.py
 
 test: setup ## all tests but fault injection
 	@$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup --durations 15 $(FAULTS:%=--ignore=%)
 
 test-faults: setup ## kill workers, drivers and clusters at random (slow; wants a quiet machine)
 	@$(BIN)/python -m pytest --durations 15 $(FAULTS)
+
+soak: setup ## the same long runs with 100 kills each; what they saw goes to results/soak (half an hour)
+	@mkdir -p results/soak
+	@$(BIN)/python -m pytest --durations 15 tests/faults --kills 100 --record results/soak/soak.jsonl
 
 lint: setup ## style, types, import rules
 	@$(BIN)/ruff check .

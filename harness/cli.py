@@ -8,7 +8,21 @@ from typing import Annotated, Final
 
 import typer
 
-from .commands import calibrate, compare, describe, doctor, init, listing, new_app, plan, recommend, report, run, status
+from .commands import (
+    calibrate,
+    compare,
+    describe,
+    doctor,
+    init,
+    listing,
+    new_app,
+    peers,
+    plan,
+    recommend,
+    report,
+    run,
+    status,
+)
 from .errors import EXIT_CODES, Exit, UserError, one_line
 
 _UsageError: Final[type[Exception]] = typer.BadParameter.__mro__[1]
@@ -55,6 +69,7 @@ _COMMANDS: Final[dict[str, Callable[..., int]]] = {
     "compare": compare.compare,
     "calibrate": calibrate.calibrate,
     "recommend": recommend.recommend,
+    "peers": peers.peers,
     "doctor": doctor.doctor,
 }
 for _name, _command in _COMMANDS.items():

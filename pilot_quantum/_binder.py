@@ -6,6 +6,7 @@ lane and call `Binder.enqueue`.
 
 from __future__ import annotations
 
+import heapq
 import logging
 import math
 import pickle
@@ -90,26 +91,32 @@ class Binder:
         bool
             Whether the scheduler may wait for the next event: False if tasks came in meanwhile.
         """
-        open_groups = self.lanes.all()
         reserved: dict[str, float] = {}
         aside: list[Lane] = []
-        while open_groups:
-            heads = [
-                (lane.order, position) for position, g in enumerate(open_groups) if (lane := g.first()) is not None
-            ]
-            if not heads:
-                break
-            group = open_groups[min(heads)[1]]
+        heads = [(lane.order, at, group) for at, group in enumerate(self.lanes.all()) if (lane := group.first()) is not None]
+        heapq.heapify(heads)
+        while heads and self._any_open():
+            _, at, group = heads[0]
             lane = group.first()
             if lane is not None and not self._serve(lane, reserved):
-                if self._idle_place(lane):  # something about this lane's own function: the others may do better
-                    group.set_aside(lane)
-                    aside.append(lane)
-                else:
-                    open_groups.remove(group)
+                if not self._idle_place(lane):
+                    heapq.heappop(heads)
+                    continue
+                group.set_aside(lane)  # something about this lane's own function: the others may do better
+                aside.append(lane)
+            lane = group.first()
+            if lane is None:
+                heapq.heappop(heads)
+            else:
+                heapq.heapreplace(heads, (lane.order, at, group))
         for lane in aside:
             self.lanes.add(lane)
         return not self._activated
+
+    def _any_open(self) -> bool:
+        """Return whether any worker could take any task now; usually none can, and no lane needs to be looked at."""
+        now = time.monotonic()
+        return any(p._has_open_worker(now) for p in self._pilots.values() if p.state is PilotState.RUNNING)
 
     def _serve(self, lane: Lane, reserved: dict[str, float]) -> bool:
         """Send one message of a lane; return False if it finds no place."""

@@ -6,13 +6,13 @@ import heapq
 import itertools
 from collections.abc import Iterator
 
-from ._lanes import Lane, LaneSpec
+from ._lanes import Lane, Place
 
 _Entry = tuple[tuple[int, int], int, Lane]
 
 
 class Group:
-    """Active lanes of one `LaneSpec`: if one of them finds no place, neither do the others.
+    """Active lanes that need the same place: if one of them finds none, neither do the others.
 
     Keeps a heap by head task. Heads change only when the scheduler takes or gives back tasks; a lane is then added
     again, and its older entry is dropped when it comes up.
@@ -55,10 +55,10 @@ class Groups:
     """All active lanes of a manager."""
 
     def __init__(self) -> None:
-        self._groups: dict[LaneSpec, Group] = {}
+        self._groups: dict[Place, Group] = {}
 
     def __contains__(self, lane: Lane) -> bool:
-        group = self._groups.get(lane.spec)
+        group = self._groups.get(lane.spec.place)
         return group is not None and id(lane) in group.lanes
 
     def __iter__(self) -> Iterator[Lane]:
@@ -71,14 +71,14 @@ class Groups:
 
     def add(self, lane: Lane) -> None:
         """Take in a lane, or note that its head has changed."""
-        group = self._groups.get(lane.spec)
+        group = self._groups.get(lane.spec.place)
         if group is None:
-            group = self._groups[lane.spec] = Group()
+            group = self._groups[lane.spec.place] = Group()
         group.add(lane)
 
     def drop(self, lane: Lane) -> None:
         """Forget a lane."""
-        group = self._groups[lane.spec]
+        group = self._groups[lane.spec.place]
         group.drop(lane)
         if not group.lanes:
-            del self._groups[lane.spec]
+            del self._groups[lane.spec.place]

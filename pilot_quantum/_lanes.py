@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections import deque
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from ._functions import TaskFunction
 from ._shared import capture
@@ -33,9 +33,23 @@ MAX_BYTES = 100_000
 """Most bytes of arguments in one message: above this, copying costs more than packing saves."""
 
 
+class Place(NamedTuple):
+    """What decides where a task can start: lanes that agree in it compete for the same places."""
+
+    resources: Resources
+    pilots: tuple[str, ...] | None
+    alone: bool
+
+
 @dataclass(frozen=True, slots=True)
 class LaneSpec:
-    """What the tasks of a lane have in common besides their function; fields as in `TaskDescription`."""
+    """What the tasks of a lane have in common besides their function; fields as in `TaskDescription`.
+
+    Attributes
+    ----------
+    place
+        What it needs of a worker.
+    """
 
     resources: Resources = ONE_CPU
     pilots: tuple[str, ...] | None = None
@@ -44,11 +58,14 @@ class LaneSpec:
     estimate_s: float | None = None
     retries: Retries = DEFAULT_RETRIES
     name: str = ""
+    place: Place = field(init=False, repr=False, compare=False)
     _hash: int = field(init=False, repr=False, compare=False, default=0)
 
     def __post_init__(self) -> None:
         key = (self.resources, self.pilots, self.priority, self.timeout_s, self.estimate_s, self.retries, self.name)
         object.__setattr__(self, "_hash", hash(key))
+        alone = self.timeout_s is not None or self.resources.ranks > 0
+        object.__setattr__(self, "place", Place(self.resources, self.pilots, alone))
 
     def __hash__(self) -> int:
         return self._hash  # computed once: every submission looks its lane up
@@ -99,7 +116,7 @@ class Lane:
     @property
     def alone(self) -> bool:
         """Whether each task needs a message, and an idle worker, of its own."""
-        return self.spec.timeout_s is not None or self.spec.resources.ranks > 0
+        return self.spec.place.alone
 
     @property
     def wide(self) -> bool:

@@ -312,6 +312,10 @@ class Pilot:
         idle = tuple(worker for worker in self._workers if worker.ready and not worker.retired and not worker.inflight)
         return idle[: resources.ranks] if len(idle) >= resources.ranks else ()
 
+    def _has_open_worker(self, now: float) -> bool:
+        """Return whether some worker is idle, or works on something short enough to be sent more."""
+        return any(w.ready and not w.retired and (not w.inflight or _soon_idle(w, now)) for w in self._workers)
+
     def _has_room(self, resources: Resources) -> bool:
         """Return whether enough workers are idle, and enough cores, GPUs and memory free."""
         times = max(1, resources.ranks)
@@ -359,10 +363,15 @@ def _gpus(resources: Resources) -> float:
 
 
 def _takes_early(worker: Worker, lane: Lane, now: float) -> bool:
-    if len(worker.inflight) != 1 or lane.alone or worker.resources != lane.spec.resources:
+    if not _soon_idle(worker, now) or lane.alone or worker.resources != lane.spec.resources:
         return False
     if len(lane) <= len(worker.pilot._workers):  # the last tasks wait for whoever is free first
         return False
+    return (lane.expected_s or PREFETCH_S) < PREFETCH_S
+
+
+def _soon_idle(worker: Worker, now: float) -> bool:
+    if len(worker.inflight) != 1:
+        return False
     current = worker.inflight[0]
-    short = current.estimate_s <= PREFETCH_S and now - current.bound_s <= 2 * PREFETCH_S
-    return short and (lane.expected_s or PREFETCH_S) < PREFETCH_S
+    return current.estimate_s <= PREFETCH_S and now - current.bound_s <= 2 * PREFETCH_S

@@ -84,20 +84,27 @@ def main(arguments: Sequence[str] | None = None) -> None:
                 for case in cases:
                     row = _measured(app.params(**case), {"ours": ours, **contenders}, options.rounds).as_json(cores)
                     rows.append(row)
+                    _write(Path(options.output), cores, options.rounds, rows)  # again after each: nothing is lost
                     console.print(row["workload"], {k: round(v, 2) for k, v in row["factors"].items()}, soft_wrap=True)
-    path = Path(options.output)
+    console.print(f"written: {options.output}")
+
+
+def _write(path: Path, cores: int, rounds: int, rows: list[dict[str, Any]]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    written = {"kind": "measured", "cores": cores, "rounds": options.rounds, "environment": describe(), "rows": rows}
+    written = {"kind": "measured", "cores": cores, "rounds": rounds, "environment": describe(), "rows": rows}
     path.write_text(json.dumps(written, indent=1, allow_nan=False) + "\n", "utf-8")
-    console.print(f"written: {path}")
 
 
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="B.1 against its peers, interleaved")
-    parser.add_argument("parts", nargs="*", choices=["small", "large"], default=["small", "large"])
+    parser.add_argument("parts", nargs="*", metavar="PART", help="small, large; both if none is named")
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--output", default="results/peers/b1.json")
-    return parser.parse_args(arguments)
+    options = parser.parse_args(arguments)
+    options.parts = options.parts or ["small", "large"]
+    if unknown := set(options.parts) - {"small", "large"}:
+        parser.error(f"no part {min(unknown)!r}; valid: small, large")
+    return options
 
 
 # ---------------------------------------------------------------- contenders

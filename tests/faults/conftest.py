@@ -19,3 +19,4 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     """Add the size of the run."""
     parser.addoption("--kills", type=int, default=20, help="workers to kill in each long run")
     parser.addoption("--tasks", type=int, default=5000, help="tasks of each long run")
+    parser.addoption("--record", default=None, metavar="FILE", help="append what each long run saw, as a line of JSON")

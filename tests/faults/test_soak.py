@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import signal
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import CancelledError
+from pathlib import Path
 
 import pytest
 
+from harness.environment import describe as environment
 from pilot_quantum import (
     InvalidDescription,
     Pilot,
@@ -110,7 +113,22 @@ def _kill_one(pilots: tuple[Pilot, ...], chance: random.Random) -> bool:
     return True
 
 
-def test_random_deaths(manager: PilotManager, count: int, kills: int) -> None:
+@pytest.fixture
+def record(request: pytest.FixtureRequest, engine: str) -> Callable[..., None]:
+    """Appends what a run saw to the file that was asked for, if any."""
+    start_s = time.monotonic()
+
+    def append(**seen: object) -> None:
+        wanted = request.config.getoption("--record")
+        if wanted is not None:
+            row = {"test": request.node.originalname, "engine": engine, "seconds": time.monotonic() - start_s, **seen}
+            with Path(wanted).open("a", encoding="utf-8") as file:
+                file.write(json.dumps({**row, "environment": environment()}) + "\n")
+
+    return append
+
+
+def test_random_deaths(manager: PilotManager, count: int, kills: int, record: Callable[..., None]) -> None:
     chance = random.Random(2026)
     ends = Ends()
     lost: list[str] = []
@@ -126,9 +144,12 @@ def test_random_deaths(manager: PilotManager, count: int, kills: int) -> None:
     summary = summarize(task.trace() for task in tasks)
     assert summary["states"] == {"done": count}
     until(lambda: len(lost) >= killed)
+    record(tasks=count, killed=killed, lost=0, ended_twice=0, attempts=summary["attempts"])
 
 
-def test_everything_at_once(manager: PilotManager, engine: str, count: int, kills: int) -> None:
+def test_everything_at_once(
+    manager: PilotManager, engine: str, count: int, kills: int, record: Callable[..., None]
+) -> None:
     """Deaths, cancellations, time limits, children, pilots that come, shrink, drain and go, from three threads."""
     chance = random.Random(7)
     ends = Ends()
@@ -186,6 +207,8 @@ def test_everything_at_once(manager: PilotManager, engine: str, count: int, kill
     until(lambda: ends.count.total() >= len(tasks))
     assert ends.count == Counter({task.number: 1 for _, task in tasks})
     assert {pilot.state for pilot in stable} == {PilotState.RUNNING}
+    states = summarize(task.trace() for _, task in tasks)["states"]
+    record(tasks=len(tasks), killed=killed, lost=0, ended_twice=0, states=states)
 
 
 def _check(number: int, task: Task) -> None:

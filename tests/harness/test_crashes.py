@@ -132,5 +132,5 @@ def test_the_second_signal_ends_it_at_once(tmp_path: Path) -> None:
         process.send_signal(signal.SIGINT)
         time.sleep(0.01)
     process.communicate(timeout=10)
-    assert process.returncode == 130
+    assert process.returncode in (130, -signal.SIGINT)  # the latter while the interpreter closes: 130 to a shell
     assert read_records(tmp_path).damaged == []

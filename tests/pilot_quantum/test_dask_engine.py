@@ -13,6 +13,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -43,12 +44,12 @@ def alive(pid: int) -> bool:
 def listening() -> set[tuple[str, int]]:
     """Addresses on which this process and its children listen."""
     here = psutil.Process()
-    return {
-        tuple(connection.laddr)
-        for process in [here, *here.children(recursive=True)]
-        for connection in process.net_connections("tcp")
-        if connection.status == psutil.CONN_LISTEN
-    }
+    found: set[tuple[str, int]] = set()
+    for process in [here, *here.children(recursive=True)]:
+        with suppress(psutil.NoSuchProcess):  # one of another test's, which has just ended
+            connections = process.net_connections("tcp")
+            found |= {tuple(c.laddr) for c in connections if c.status == psutil.CONN_LISTEN}
+    return found
 
 
 @pytest.fixture(scope="module")

@@ -123,6 +123,37 @@ def test_a_driver_that_forgets_to_close_ends_all_the_same(engine: str, tmp_path:
         all_gone([psutil.Process(pid) for pid in noted if psutil.pid_exists(pid)], ORPHANS_END_S)
 
 
+FORKING = (
+    DRIVER
+    + """
+import multiprocessing
+child = multiprocessing.get_context("fork").Process(target=time.sleep, args=(300,))
+child.start()
+faults.note(path + ".child", child.pid)
+print("waiting", flush=True)
+time.sleep(300)
+"""
+)
+
+
+def test_a_killed_driver_s_forked_child_does_not_keep_its_workers(tmp_path: Path) -> None:
+    """The child has inherited every pipe of the driver, and outlives it."""
+    with _driver(FORKING, "processes", tmp_path) as (driver, family):
+        child = int((tmp_path / "pids.child").read_text())
+        driver.kill()
+        driver.wait(60)
+        all_gone([process for process in family if process.pid != child], ORPHANS_END_S)
+
+
+def test_an_impatient_ctrl_c_leaves_no_orphans(tmp_path: Path) -> None:
+    with _driver(WAITING, "processes", tmp_path) as (driver, family):
+        for _ in range(5):
+            os.killpg(driver.pid, signal.SIGINT)
+            time.sleep(0.01)
+        driver.communicate(timeout=120)
+        all_gone(family, ORPHANS_END_S)
+
+
 SERVERS = """
 import sys
 from pilot_quantum import PilotManager

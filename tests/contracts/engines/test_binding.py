@@ -159,6 +159,20 @@ def test_a_wide_task_is_not_overtaken_for_ever(fresh: Fresh) -> None:
     fresh.manager.wait([*before, *after], WAIT_S)
 
 
+@pytest.mark.parametrize("field", ["name", "priority", "estimate_s"])
+def test_tasks_that_all_differ_run(manager: PilotManager, field: str) -> None:
+    values: dict[str, Callable[[int], Any]] = {
+        "name": lambda number: f"task-{number}",
+        "priority": lambda number: number,
+        "estimate_s": lambda number: 0.001 + number * 1e-6,
+    }
+    fields = [{field: values[field](number)} for number in range(1000)]
+    tasks = [manager.submit_task(TaskDescription(work.echo, (n,), **one)) for n, one in enumerate(fields)]
+    assert [task.result(WAIT_S) for task in tasks] == list(range(1000))
+    if field == "name":
+        assert [task.trace().name for task in tasks[:3]] == ["task-0", "task-1", "task-2"]
+
+
 def test_a_pilot_added_later_takes_waiting_tasks(fresh: Fresh, gate: Gate) -> None:
     fresh.pilot("first", cores_per_node=1)
     held = fresh.manager.submit_task(work.hold, gate.path)
