@@ -80,7 +80,7 @@ def test_the_manager_follows_it_and_keeps_its_reasons() -> None:
     chooser = ModelPolicy({"near": Forecast(0.001), "far": Forecast(50.0)})
     with PilotManager(policy=chooser) as manager:
         for name in ("far", "near"):
-            manager.submit_pilot(PilotDescription(name=name, engine="inline"))
+            manager.submit_pilot(PilotDescription(name=name, engine="inline")).wait()
         tasks = [manager.submit_task(steps, 0.001) for _ in range(3)]
         assert [task.result() for task in tasks] == [0.001] * 3
         traces = [task.trace() for task in tasks]

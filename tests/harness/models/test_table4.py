@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from hashlib import sha256
 
 import pytest
 
@@ -42,7 +43,7 @@ def record(family: str, n_qubits: int, choice: str, workers: int, repeat: int) -
     )
     numbers = {"cuts": int(cuts or 0), "width": math.ceil(n_qubits / (1 + int(cuts or 0))), "published": 12}
     return Record(
-        key=f"{abs(hash((family, n_qubits, choice, workers))):016x}"[:16],
+        key=sha256(f"{family} {n_qubits} {choice} {workers}".encode()).hexdigest()[:16],
         campaign="table4",
         app="circuit_cutting",
         app_version=1,
