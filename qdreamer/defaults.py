@@ -25,7 +25,7 @@ _SECONDS: dict[str, tuple[float, ...]] = {
     "rebuild": (1e-3, 1e-5, 2.5e-6),
     "contract": (5e-5, 2e-5, 1e-9),
     "estimate": (3e-4, 5e-5, 1e-6),
-    "dispatch": (1e-3, 1e-4, 1e-9),
+    "dispatch": (2e-4, 1e-4, 1e-9),
 }
 
 
