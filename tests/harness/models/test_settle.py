@@ -10,6 +10,7 @@ import pytest
 from harness.cases import Case
 from harness.cutting_costs import CutPredictor, demand_of, fingerprint, model_file, observations
 from harness.plan import Plan, make_plan
+from harness.progress import Quiet
 from harness.run import Runner
 from harness.settle import Settler, wants
 from harness.spec import parse_campaign
@@ -68,7 +69,7 @@ def test_the_record_tells_the_choice_and_counts_the_deciding(tmp_path: Path) -> 
     made = plan('"auto"')
     settled = made.cases[0].settled
     assert settled is not None
-    Runner(made, tmp_path / "settling").run()
+    Runner(made, tmp_path / "settling", observer=Quiet()).run()
     record = read_records(tmp_path / "settling").records[0]
     assert record.status == "ok"
     assert record.params["cuts"] == "auto"
@@ -80,7 +81,7 @@ def test_the_record_tells_the_choice_and_counts_the_deciding(tmp_path: Path) -> 
 
 
 def test_records_become_observations_of_the_models_of_their_stages(tmp_path: Path) -> None:
-    Runner(plan("[1, 2]"), tmp_path / "settling").run()
+    Runner(plan("[1, 2]"), tmp_path / "settling", observer=Quiet()).run()
     found = observations(read_records(tmp_path / "settling").records)
     assert {role: len(rows) for role, rows in found.items()} == {"amplitude": 2, "contract": 2}
     assert all(one.features["fragments"] >= 2 for one in found["amplitude"])
