@@ -9,6 +9,7 @@ from typing import Annotated, Final
 import typer
 
 from .commands import (
+    calibrate,
     compare,
     describe,
     devices,
@@ -18,6 +19,7 @@ from .commands import (
     new_app,
     peers,
     plan,
+    recommend,
     report,
     run,
     shards,
@@ -73,6 +75,8 @@ _COMMANDS: Final[dict[str, Callable[..., int]]] = {
     "logs": shards.logs,
     "report": report.report,
     "compare": compare.compare,
+    "calibrate": calibrate.calibrate,
+    "recommend": recommend.recommend,
     "peers": peers.peers,
     "doctor": doctor.doctor,
 }

@@ -54,6 +54,12 @@ class UserError(Exception):
     code: Exit = Exit.USAGE
 
 
+class NothingMeasured(UserError):
+    """There is no measurement to work with."""
+
+    code = Exit.NOTHING_MEASURED
+
+
 class CampaignError(UserError):
     """The campaign breaks a rule; the message names the key, the rule and the choices. Nothing was started."""
 

@@ -11,7 +11,7 @@ import traceback
 from collections.abc import Mapping
 from concurrent.futures import CancelledError
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from math import isfinite
 from typing import TYPE_CHECKING, Any, Final
@@ -24,6 +24,8 @@ from pilot_quantum import PilotFailed, TaskTrace, UnsatisfiableRequest, summariz
 from .environment import load
 from .errors import one_line
 from .record import CheckRecord, ErrorRecord, MetricRecord, Record, Status
+from .settle import STAGE
+from .state import MAIN_METRIC
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -97,7 +99,9 @@ def measure(planned: PlannedCase, repeat: int, session: PoolSession, origin: Ori
         "environment": {**origin.environment, "load_before": load()},
     }
     attempt = _Attempt()
-    _guarded(lambda: _run_and_check(planned.case, session, attempt), attempt, origin)
+    _guarded(lambda: _run_and_check(planned.runs, session, attempt), attempt, origin)
+    if planned.settled is not None:
+        _count_deciding(attempt, planned.settled.seconds)
     common["elapsed_s"] = attempt.elapsed_s()
     if startup := session.startup():
         common["environment"]["pilot_startup_s"] = startup
@@ -170,6 +174,16 @@ def _run(case: Case, session: PoolSession, attempt: _Attempt) -> Measurement:
         raise PilotFailed(f"a pilot ended under it: {error}") from error  # it could run until then
     finally:
         attempt.stages_s, attempt.traces = runtime.stages_s, runtime.traces()
+
+
+def _count_deciding(attempt: _Attempt, seconds: float) -> None:
+    """Add the seconds that a model took to settle the case, as a stage and to its time to value."""
+    attempt.stages_s = {STAGE: seconds, **attempt.stages_s}
+    done = attempt.measurement
+    metric = None if done is None else done.metrics.get(MAIN_METRIC)
+    if done is not None and metric is not None and metric.value is not None:
+        whole = replace(metric, value=metric.value + seconds)
+        attempt.measurement = replace(done, metrics={**done.metrics, MAIN_METRIC: whole})
 
 
 def _status_of(error: Exception) -> Status:

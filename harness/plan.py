@@ -23,8 +23,10 @@ if TYPE_CHECKING:
     from .expressions import Condition
     from .machines import Machine
     from .record import PredictionRecord, Record
+    from .settle import Settled
     from .spec import Campaign
 
+Settle = Callable[[Case], "Settled | None"]
 Predict = Callable[[Case], "PredictionRecord | None"]
 
 _SAMPLES_PER_COMPARISON: Final = 7
@@ -48,6 +50,8 @@ class PlannedCase:
         Seconds of one repeat, as a model sees it now; None without a model.
     recorded_unsupported
         Whether its last record says already that it is unsupported.
+    settled
+        What runs instead where the case leaves a setting to a model; None if it leaves none.
     """
 
     case: Case
@@ -56,6 +60,12 @@ class PlannedCase:
     misfit: str | None = None
     prediction: PredictionRecord | None = None
     recorded_unsupported: bool = False
+    settled: Settled | None = None
+
+    @property
+    def runs(self) -> Case:
+        """The case as it runs: without anything left open."""
+        return self.case if self.settled is None else self.settled.case
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,8 +170,11 @@ def make_plan(
     select: Selection | None = None,
     predict: Predict | None = None,
     machine: Machine | None = None,
+    settle: Settle | None = None,
 ) -> Plan:
-    """Expand a campaign, subtract what is recorded ok, and weigh the rest against a machine: None means this one.
+    """Expand a campaign, subtract what is recorded ok, settle what is left open, and weigh the rest.
+
+    It is weighed against a machine: None means this one.
 
     Raises
     ------
@@ -175,14 +188,16 @@ def make_plan(
     room = {pool.label: _room(pool) if machine is None else _room_on(machine, pool) for pool in found}
     cases = []
     for case in expansion.cases:
-        features = _features(case)
+        chosen = settle(case) if settle else None
+        features = _features(chosen.case if chosen else case)
         cases.append(
             PlannedCase(
                 case=case,
                 features=features,
                 missing=tuple(r for r in range(case.repeats) if not _is_ok(done, case.key, r)),
                 misfit=misfit(features, room[case.pool.label]),
-                prediction=predict(case) if predict else None,
+                prediction=chosen.prediction if chosen else predict(case) if predict else None,
+                settled=chosen,
                 recorded_unsupported=latest.get(case.key) == "unsupported",
             )
         )

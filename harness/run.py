@@ -176,7 +176,7 @@ class Runner:
             return False
         self._observer.starting(step)
         if step.repeat is None:
-            interrupted = warm_up(step.planned.case, session, origin)
+            interrupted = warm_up(step.planned.runs, session, origin)
             self._observer.finished(step, None)
             return not interrupted
         record, interrupted = measure(step.planned, step.repeat, session, origin)

@@ -1,5 +1,7 @@
 """Fitting a law to observations: non-negative least squares on relative errors, with a residual bootstrap.
 
+A law of logarithms is fitted to logarithms, whose errors are relative as they are.
+
 Relative errors, because times span decades and a model that is 5 % off everywhere is wanted, not one that is exact for
 the longest case. Non-negative, because a negative cost of a gate or a task has no meaning and extrapolates absurdly.
 """
@@ -56,9 +58,15 @@ def fit(law: Law, observations: Sequence[Observation], *, seed: int = 0, members
             f"{len(observations)} given"
         )
     seconds = np.array([o.seconds for o in observations])
-    relative = law.matrix([o.features for o in observations]) / seconds[:, None]
-    coefficients = _solve(relative, np.ones(len(seconds)))
-    refits, scatter = _bootstrap(relative, coefficients, seed=seed, members=members)
+    matrix = law.matrix([o.features for o in observations])
+    if law.link == "log":
+        target = np.log(seconds) - np.array([law.shift(o.features) for o in observations])
+        coefficients = _solve(matrix, target)
+        refits, scatter = _bootstrap_log(matrix, target, coefficients, seed=seed, members=members)
+    else:
+        relative = matrix / seconds[:, None]
+        coefficients = _solve(relative, np.ones(len(seconds)))
+        refits, scatter = _bootstrap(relative, coefficients, seed=seed, members=members)
     ranges = {name: _range(observations, name) for name in law.features}
     return Model(law, coefficients, refits, scatter, LEVEL, ranges, len(observations))
 
@@ -80,6 +88,19 @@ def _bootstrap(relative: Array, coefficients: Array, *, seed: int, members: int)
     rng = np.random.default_rng(seed)
     drawn = rng.choice(residuals, size=(members, len(residuals)))
     refits = np.array([_solve(relative, predicted * (1.0 + noise)) for noise in drawn])
+    return refits, rng.choice(residuals, size=members)
+
+
+def _bootstrap_log(
+    matrix: Array, target: Array, coefficients: Array, *, seed: int, members: int
+) -> tuple[Array, Array]:
+    """Do what `_bootstrap` does for logarithms, whose residuals add instead of multiply."""
+    predicted = matrix @ coefficients
+    spare = len(predicted) - np.count_nonzero(coefficients)
+    residuals = (target - predicted) * np.sqrt(len(predicted) / max(spare, 1))
+    rng = np.random.default_rng(seed)
+    drawn = rng.choice(residuals, size=(members, len(residuals)))
+    refits = np.array([_solve(matrix, predicted + noise) for noise in drawn])
     return refits, rng.choice(residuals, size=members)
 
 

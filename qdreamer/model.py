@@ -8,12 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from math import exp
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
 Features = Mapping[str, float]
 Array = npt.NDArray[np.float64]
+_LARGEST_LOG = 700.0
+"""``exp`` of more overflows; nothing that takes 10³⁰⁴ seconds needs telling apart."""
 
 
 class MissingFeature(LookupError):
@@ -63,7 +67,10 @@ class Prediction:
 
 @dataclass(frozen=True, slots=True)
 class Law:
-    """A formula that is linear in its coefficients: seconds = Σ coefficient · term(features).
+    """A formula that is linear in its coefficients.
+
+    ``seconds = Σ coefficient · term(features)``, or with ``link = "log"`` its logarithm is linear:
+    ``ln seconds = offset(features) + Σ coefficient · term(features)``.
 
     Attributes
     ----------
@@ -74,9 +81,13 @@ class Law:
     features
         Names it reads.
     terms
-        Names of the terms, in order; the unit of a coefficient is seconds per term.
+        Names of the terms, in order; the unit of a coefficient is seconds per term, or 1 under a logarithm.
     design
         Features to terms: ``len(terms)`` numbers, zero or more each.
+    link
+        What is linear: the seconds, or their natural logarithm.
+    offset
+        Part of the logarithm that has no coefficient; None means 0. Only with ``link = "log"``.
     """
 
     name: str
@@ -84,6 +95,8 @@ class Law:
     features: tuple[str, ...]
     terms: tuple[str, ...]
     design: Callable[[Features], tuple[float, ...]]
+    link: Literal["identity", "log"] = "identity"
+    offset: Callable[[Features], float] | None = None
 
     def row(self, features: Features) -> Array:
         """Return the terms of one case, shape ``(len(terms),)``.
@@ -99,6 +112,10 @@ class Law:
                 f"law {self.name!r} needs {', '.join(missing)}; given: {', '.join(sorted(features)) or 'nothing'}"
             )
         return np.asarray(self.design(features), dtype=np.float64)
+
+    def shift(self, features: Features) -> float:
+        """Return the part of the logarithm that has no coefficient; 0 for a law of seconds."""
+        return self.offset(features) if self.offset is not None else 0.0
 
     def matrix(self, cases: Sequence[Features]) -> Array:
         """Return the terms of many cases, shape ``(len(cases), len(terms))``."""
@@ -118,7 +135,8 @@ class Model:
     members
         Plausible other coefficients, shape ``(members, terms)``: bootstrap refits, or the corners of stated ranges.
     scatter
-        Relative deviation of a measurement from its law that goes with each member, shape ``(members,)``.
+        Deviation of a measurement from its law that goes with each member, shape ``(members,)``: relative, or of the
+        logarithm.
     level
         Share of the members that the interval of a prediction holds; 1.0 takes them all.
     ranges
@@ -144,9 +162,14 @@ class Model:
             If the case lacks a feature of the law.
         """
         row = self.law.row(features)
-        spread = (self.members @ row) * (1.0 + self.scatter)
+        if self.law.link == "log":
+            shift = self.law.shift(features)
+            spread = np.exp(np.minimum(self.members @ row + shift + self.scatter, _LARGEST_LOG))
+            value = exp(min(float(self.coefficients @ row) + shift, _LARGEST_LOG))
+        else:
+            spread = (self.members @ row) * (1.0 + self.scatter)
+            value = float(self.coefficients @ row)
         tail = (1.0 - self.level) / 2.0
-        value = float(self.coefficients @ row)
         low, high = (float(q) for q in np.quantile(spread, [tail, 1.0 - tail]))
         return Prediction(value, min(low, value), max(high, value), self._outside(features))
 

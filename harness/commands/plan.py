@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from harness.machines import Machine
-    from harness.plan import Plan, PlannedCase, Predict
+    from harness.plan import Plan, PlannedCase, Predict, Settle
     from harness.record import Record
     from harness.spec import CampaignFile
 
@@ -65,8 +65,9 @@ def make(
 
     records = recorded(directory)
     select = Selection(None if only is None else parse(only), repeats)
+    predict, settle = _models(file, records, directory)
     with naming(file):
-        return make_plan(file.campaign, records, select=select, predict=_predictor(records), machine=machine)
+        return make_plan(file.campaign, records, select=select, predict=predict, settle=settle, machine=machine)
 
 
 def recorded(directory: Path) -> list[Record]:
@@ -76,10 +77,22 @@ def recorded(directory: Path) -> list[Record]:
     return read_records(directory).records if directory.is_dir() else []
 
 
-def _predictor(records: list[Record]) -> Predict:
+def _models(file: CampaignFile, records: list[Record], directory: Path) -> tuple[Predict, Settle | None]:
+    """Return what predicts cases and what settles ``"auto"``: the cost model where circuits are cut, else records."""
     from harness.observe import predictor
 
-    return predictor(records)
+    history = predictor(records)
+    if not any(app.name == "circuit_cutting" for app in file.campaign.apps):
+        return history, None
+    try:
+        from harness.cutting_costs import CutPredictor, calibrated
+        from harness.settle import Settler
+
+        model = calibrated(directory.parent)
+    except ImportError:  # scipy comes with an extra
+        return history, None
+    cut = None if model is None else CutPredictor(model)
+    return (lambda case: (cut(case) if cut else None) or history(case)), Settler(model)
 
 
 def refuse_misfits(made: Plan) -> None:

@@ -132,7 +132,7 @@ def write_report(
 
 def _write(stored: StoredCampaign, figure: str | None, directory: Path) -> CampaignReport:
     cases, origin = summarize(stored.records), provenance(stored.records)
-    drawings = figures.draw(figures.Request(cases, origin), figure)
+    drawings = figures.draw(figures.Request(cases, origin, stored.records), figure)
     written = {drawing.name: figures.write(drawing, directory, origin) for drawing in drawings}
     table = tables.campaign_table(stored.campaign, cases, origin.sentence())
     return CampaignReport(stored.campaign, cases, table, written, _write_table(table, directory), origin)

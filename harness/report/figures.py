@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from harness.provenance import Provenance
+    from harness.record import Record
 
     from .summary import CaseSummary
 
@@ -34,16 +35,18 @@ _FIGURES: Final = {
     "training": "harness.report.training",
     "fig10": "harness.report.fig10",
     "fig11": "harness.report.fig11",
+    "table4": "harness.report.table4",
 }
 _GENERAL: Final = "harness.report.general"
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What a figure is drawn from: the cases of one campaign and their origin."""
+    """What a figure is drawn from: the cases of one campaign and their origin; and the records behind them."""
 
     cases: Sequence[CaseSummary]
     origin: Provenance
+    records: Sequence[Record] = ()
 
 
 @dataclass(frozen=True, slots=True)

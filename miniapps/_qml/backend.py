@@ -24,7 +24,7 @@ def started() -> Any:
     os.environ["XLA_FLAGS"] = f"--xla_cpu_multi_thread_eigen=false {os.environ.get('XLA_FLAGS', '')}".strip()
     import jax
 
-    jax.config.update("jax_enable_x64", True)  # type: ignore[no-untyped-call]  # JAX has no types here
+    jax.config.update("jax_enable_x64", True)
     return jax
 
 

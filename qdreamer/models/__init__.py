@@ -12,9 +12,19 @@ from importlib.metadata import entry_points
 from qdreamer.model import Law
 
 _BUILT_IN = {
+    "amplitude": "qdreamer.models.amplitude:LAW",
     "batch_time": "qdreamer.models.batch_time:LAW",
     "state_vector": "qdreamer.models.state_vector:LAW",
+    "branching": "qdreamer.models.branching:LAW",
+    "contraction": "qdreamer.models.contraction:LAW",
+    "dispatch": "qdreamer.models.dispatch:LAW",
+    "mps": "qdreamer.models.mps:LAW",
+    "power_law": "qdreamer.models.power_law:LAW",
+    "power_law_counts": "qdreamer.models.power_law:LAW_COUNTS",
     "qpu_duration": "qdreamer.models.qpu_duration:LAW",
+    "reconstruction": "qdreamer.models.reconstruction:LAW",
+    "statevector": "qdreamer.models.statevector:LAW",
+    "subexperiments": "qdreamer.models.subexperiments:LAW",
 }
 
 

@@ -41,7 +41,7 @@ def test_a_missing_feature_is_named_with_those_that_are_there() -> None:
 
 
 def test_an_unknown_law_is_answered_with_the_installed_ones() -> None:
-    with pytest.raises(laws.UnknownLaw, match=r"no law 'batch'; installed: batch_time, qpu_duration"):
+    with pytest.raises(laws.UnknownLaw, match=r"no law 'batch'; installed: amplitude, batch_time, branching"):
         laws.load("batch")
 
 

@@ -1,0 +1,108 @@
+""" "auto" in a campaign: settled before it runs, told in the record, and counted."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from harness.cases import Case
+from harness.cutting_costs import CutPredictor, demand_of, fingerprint, model_file, observations
+from harness.plan import Plan, make_plan
+from harness.progress import Quiet
+from harness.run import Runner
+from harness.settle import Settler, wants
+from harness.spec import parse_campaign
+from harness.store import read_records
+from qdreamer.calibration import calibrate, load, save
+from qdreamer.defaults import typed_in
+
+TEXT = """
+name = "settling"
+[[pilots]]
+engine = "inline"
+[[apps]]
+name = "circuit_cutting"
+repeats = 1
+warmups = 0
+[apps.params]
+family = "efficient_su2"
+n_qubits = 8
+executor = "amplitude"
+cuts = CUTS
+"""
+
+
+def plan(cuts: str) -> Plan:
+    campaign = parse_campaign(tomllib.loads(TEXT.replace("CUTS", cuts)))
+    return make_plan(campaign, [], predict=CutPredictor(typed_in()), settle=Settler(None))
+
+
+def case(cuts: str) -> Case:
+    return plan(cuts).cases[0].case
+
+
+def test_a_case_keeps_auto_and_runs_with_a_number() -> None:
+    planned = plan('"auto"').cases[0]
+    assert planned.case.values["cuts"] == "auto"
+    chosen = planned.runs.values["cuts"]
+    assert isinstance(chosen, int)
+    assert planned.prediction is not None
+    assert planned.prediction.model == f"qdreamer: typed in; cuts = {chosen}"
+
+
+def test_the_case_is_the_same_whatever_the_model_says() -> None:
+    assert plan('"auto"').cases[0].case.key == case('"auto"').key
+    assert case('"auto"').key != case("1").key
+
+
+def test_only_what_is_left_open_is_settled() -> None:
+    assert wants(case('"auto"'))
+    planned = plan("2").cases[0]
+    assert planned.settled is None
+    assert planned.runs is planned.case
+    assert planned.prediction is not None  # predicted all the same, before it runs
+
+
+def test_the_record_tells_the_choice_and_counts_the_deciding(tmp_path: Path) -> None:
+    made = plan('"auto"')
+    settled = made.cases[0].settled
+    assert settled is not None
+    Runner(made, tmp_path / "settling", observer=Quiet()).run()
+    record = read_records(tmp_path / "settling").records[0]
+    assert record.status == "ok"
+    assert record.params["cuts"] == "auto"
+    assert record.prediction == settled.prediction
+    assert record.stages_s["decide"] == settled.seconds
+    total = record.metrics["time_to_value_s"].value
+    assert total is not None
+    assert total >= sum(record.stages_s.values())
+
+
+def test_records_become_observations_of_the_models_of_their_stages(tmp_path: Path) -> None:
+    Runner(plan("[1, 2]"), tmp_path / "settling", observer=Quiet()).run()
+    found = observations(read_records(tmp_path / "settling").records)
+    assert {role: len(rows) for role, rows in found.items()} == {"amplitude": 2, "contract": 2}
+    assert all(one.features["fragments"] >= 2 for one in found["amplitude"])
+
+
+def test_a_demand_counts_the_fragments_of_the_very_case() -> None:
+    demand = demand_of(case("1").params, workers=1)  # type: ignore[arg-type]  # parameters of this app
+    assert (demand.executor, demand.cuts, demand.tasks) == ("amplitude", 1, 2)
+    assert demand.planning_s > 0
+
+
+def test_a_model_is_kept_with_this_machines_fingerprint(tmp_path: Path) -> None:
+    save(calibrate({}, name="here", fingerprint=fingerprint()), model_file(tmp_path))
+    assert load(model_file(tmp_path), fingerprint=fingerprint()).name == "here"
+
+
+@pytest.mark.parametrize("executor", ["full", "mps"])
+def test_uncut_cases_are_predicted_and_never_settled(executor: str) -> None:
+    text = TEXT.replace('"amplitude"', f'"{executor}"').replace("CUTS", "0")
+    made = make_plan(parse_campaign(tomllib.loads(text)), [], predict=CutPredictor(typed_in()), settle=Settler(None))
+    planned = made.cases[0]
+    assert planned.settled is None
+    assert planned.prediction is not None
+    assert planned.prediction.low <= planned.prediction.value <= planned.prediction.high
