@@ -23,6 +23,7 @@ from .commands import (
     shards,
     status,
     submit,
+    trace,
 )
 from .errors import EXIT_CODES, Exit, UserError, one_line
 
@@ -72,6 +73,7 @@ _COMMANDS: Final[dict[str, Callable[..., int]]] = {
     "collect": shards.collect,
     "logs": shards.logs,
     "report": report.report,
+    "trace": trace.trace,
     "compare": compare.compare,
     "peers": peers.peers,
     "doctor": doctor.doctor,
