@@ -1,7 +1,9 @@
 """From the traces of a runtime to a timeline: relative times, one slice for each attempt and rank, tasks put together.
 
 Pure. About `MAX_SLICES` slices come out at most, whatever goes in: above that, tasks of one function that ran in a row
-on one worker share a slice. Sums in it stay exact; what is lost is which of them ran when.
+on one worker share a slice. Sums in it stay exact; what is lost is which of them ran when. Where that does not help, as
+with functions that take turns or with very many failures, whatever ran in a row is put together: never more than twice
+`MAX_SLICES`.
 """
 
 from __future__ import annotations
@@ -19,6 +21,8 @@ if TYPE_CHECKING:
 
 MAX_SLICES: Final = 50_000
 """Above this many attempts and ranks, tasks share slices."""
+SEVERAL: Final = "several"
+"""Function and state of a slice whose tasks differ in them."""
 
 
 class _Part(NamedTuple):
@@ -56,10 +60,10 @@ def timeline_of(run: RunTrace, *, max_slices: int = MAX_SLICES, **origin: object
     driver = next((task.driver_host for task in run.tasks if task.driver_host), socket.gethostname())
     parts = [part for task in run.tasks for part in _parts(task)]
     parts.sort(key=_order)
-    step = -(-len(parts) // max_slices) if parts else 1
+    groups = _groups(parts, max_slices)
     start_s = _start(run)
     clocks = _first_starts(parts) | {driver: start_s}
-    slices = tuple(_slice(group, clocks, start_s) for group in _grouped(parts, step))
+    slices = tuple(_slice(group, clocks, start_s) for group in groups)
     return Timeline(
         driver_host=driver,
         end_s=_end(run, start_s) - start_s,
@@ -88,14 +92,23 @@ def _order(part: _Part) -> tuple[str, int, float]:
     return *part.lane, trace.submitted_s if at_s is None else at_s
 
 
-def _grouped(parts: list[_Part], step: int) -> Iterator[list[_Part]]:
+def _groups(parts: list[_Part], limit: int) -> list[list[_Part]]:
+    """Return the parts of each slice, at most about twice the limit."""
+    step = -(-len(parts) // limit) if parts else 1
     if step == 1:
-        yield from ([part] for part in parts)
-        return
-    for (_, _, _, alone), run in groupby(parts, lambda p: (p.lane, p.trace.function, p.trace.cpus, p.alone)):
-        members = list(run)
-        size = 1 if alone else step
-        yield from (members[at : at + size] for at in range(0, len(members), size))
+        return [[part] for part in parts]
+    alike = [
+        group
+        for (_, _, _, alone), run in groupby(parts, lambda p: (p.lane, p.trace.function, p.trace.cpus, p.alone))
+        for group in _cut(list(run), 1 if alone else step)
+    ]
+    if len(alike) <= 2 * limit:
+        return alike
+    return [group for _, run in groupby(parts, lambda part: part.lane) for group in _cut(list(run), step)]
+
+
+def _cut(run: list[_Part], size: int) -> Iterator[list[_Part]]:
+    return (run[at : at + size] for at in range(0, len(run), size))
 
 
 def _slice(group: list[_Part], clocks: dict[str, float], start_s: float) -> Slice:
@@ -103,12 +116,14 @@ def _slice(group: list[_Part], clocks: dict[str, float], start_s: float) -> Slic
     own = first if rank is None else rank
     zero_s = clocks.get(own.host or "", start_s)
     ends = own if len(group) == 1 else last
+    functions = {part.trace.function or part.trace.name for part in group}
+    function = functions.pop() if len(functions) == 1 else SEVERAL
     return Slice(
         task=first.task,
         tasks=len(group),
-        name=first.name if len(group) == 1 else first.function,
-        function=first.function or first.name,
-        state=first.state,
+        name=first.name if len(group) == 1 else function,
+        function=function,
+        state=first.state if len({part.trace.state for part in group}) == 1 else SEVERAL,
         pilot=first.pilot,
         worker=group[0].worker,
         rank=None if rank is None else rank.rank,

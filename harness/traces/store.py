@@ -2,7 +2,7 @@
 
 A file is JSON Lines, compressed with gzip: a header, then blocks of columns, then a line that says how many slices
 there were. It gets its name only when it is complete and on the disk, before the record that points to it is written.
-So a process that is killed leaves a complete file, or a ``.tmp`` that nobody reads, and a record never points to nothing.
+So a process that is killed leaves a complete file, or a ``.tmp`` that nobody reads, and no record points to nothing.
 ``results/README.md`` describes the format.
 """
 
