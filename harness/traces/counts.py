@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -42,16 +42,27 @@ def _steps(changes: list[tuple[float, int]]) -> Steps:
     return steps
 
 
-def overlap_s(gaps: Iterable[tuple[float, float]], steps: Steps) -> float:
-    """Return the seconds within the gaps (ascending, disjoint) in which the count is above zero."""
-    ends = [at_s for at_s, _ in steps[1:]] + [float("inf")]
-    busy = [(at_s, end_s) for (at_s, level), end_s in zip(steps, ends, strict=True) if level > 0] if steps else []
+def above_zero(steps: Steps) -> list[tuple[float, float]]:
+    """Return the spans, ascending and disjoint, in which the count is above zero; the last one may be endless."""
+    spans: list[tuple[float, float]] = []
+    begin_s: float | None = None
+    for at_s, level in steps:
+        if level > 0 and begin_s is None:
+            begin_s = at_s
+        elif level <= 0 and begin_s is not None:
+            spans.append((begin_s, at_s))
+            begin_s = None
+    return spans if begin_s is None else [*spans, (begin_s, float("inf"))]
+
+
+def overlap_s(gaps: Iterable[tuple[float, float]], spans: Sequence[tuple[float, float]]) -> float:
+    """Return the seconds that lie in a gap and in a span; both are ascending and disjoint."""
     total, at = 0.0, 0
     for begin_s, end_s in gaps:
-        while at < len(busy) and busy[at][1] <= begin_s:
+        while at < len(spans) and spans[at][1] <= begin_s:
             at += 1
         position = at
-        while position < len(busy) and busy[position][0] < end_s:
-            total += min(end_s, busy[position][1]) - max(begin_s, busy[position][0])
+        while position < len(spans) and spans[position][0] < end_s:
+            total += min(end_s, spans[position][1]) - max(begin_s, spans[position][0])
             position += 1
     return total

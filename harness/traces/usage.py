@@ -14,7 +14,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
 from .clocks import Bar, bars
-from .counts import Steps, overlap_s, queued
+from .counts import above_zero, overlap_s, queued
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from .timeline import Slice, Timeline
 
 _HIGH: Final = 0.95
+_Spans = list[tuple[float, float]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +108,7 @@ def usage(timeline: Timeline) -> list[PilotUsage]:
     lanes: dict[tuple[str, int], list[Bar]] = defaultdict(list)
     for bar in bars(timeline):
         lanes[bar.slice.pilot or "", bar.slice.worker or 0].append(bar)
-    waiting = queued(timeline)
+    waiting = above_zero(queued(timeline))
     return [_pilot(pilot, lanes, waiting, timeline.end_s) for pilot in timeline.pilots]
 
 
@@ -157,7 +158,7 @@ def _pilot(pilot: PilotTrace, lanes: dict[tuple[str, int], list[Bar]], waiting: 
 
 
 def _worker(
-    pilot: PilotTrace, index: int, lane: Sequence[Bar], *, waiting: Steps, span: tuple[float, float]
+    pilot: PilotTrace, index: int, lane: Sequence[Bar], *, waiting: _Spans, span: tuple[float, float]
 ) -> WorkerUsage:
     told = [bar.slice for bar in lane if bar.told]
     ended = [one for one in told if one.rank in (None, 0)]

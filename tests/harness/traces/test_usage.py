@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from harness import traces
 from harness.report.gantt import busy_share
-from harness.traces.counts import overlap_s, queued, running
+from harness.traces.counts import above_zero, overlap_s, queued, running
 from pilot_quantum import RunTrace
 from tests.harness.traces.examples import START_S, busy_run, gang, lost_then_done, pilot, run, task
 
@@ -97,6 +97,8 @@ def test_busy_shares_of_a_picture_add_up(tasks: int, seed: int, columns: int) ->
 
 
 def test_overlap_of_gaps_and_counts_by_hand() -> None:
-    steps = [(1.0, 2), (2.0, 0), (4.0, 1), (5.0, 0)]
+    steps = above_zero([(1.0, 2), (1.5, 1), (2.0, 0), (4.0, 1), (5.0, 0)])
+    assert steps == [(1.0, 2.0), (4.0, 5.0)]
+    assert above_zero([(1.0, 2), (2.0, 0), (3.0, 1)])[-1] == (3.0, math.inf)
     assert overlap_s([(0.0, 1.5), (1.75, 4.25), (6.0, 7.0)], steps) == pytest.approx(0.5 + 0.25 + 0.25)
     assert overlap_s([(0.0, 9.0)], []) == 0.0
