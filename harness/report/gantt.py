@@ -244,7 +244,9 @@ def _draw_shares(
         if row is not None:
             shares = np.array([busy_share(mine, edges) for mine in by_colour.values()])
             extent = (0, end_s * scale, row.top + row.height, row.top)
-            axes.imshow(_pixels(shares, list(by_colour)), extent=extent, aspect="auto", interpolation="nearest")
+            axes.imshow(
+                _pixels(shares, list(by_colour)), extent=extent, aspect="auto", interpolation="nearest", zorder=2
+            )
 
 
 def busy_share(lane: Sequence[Bar], edges: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -127,7 +127,7 @@ def _ready(pilot: PilotTrace) -> float | None:
     return pilot.requested_s + sum(pilot.startup_s.get(phase, 0.0) for phase in phases)
 
 
-def _pilot(pilot: PilotTrace, lanes: dict[tuple[str, int], list[Bar]], waiting: Steps, run_end_s: float) -> PilotUsage:
+def _pilot(pilot: PilotTrace, lanes: dict[tuple[str, int], list[Bar]], waiting: _Spans, run_end_s: float) -> PilotUsage:
     span = window(pilot, run_end_s)
     indices = range(max([pilot.workers, *(w + 1 for name, w in lanes if name == pilot.name)]))
     workers = tuple(_worker(pilot, w, lanes.get((pilot.name, w), []), waiting=waiting, span=span) for w in indices)
