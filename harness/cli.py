@@ -25,6 +25,7 @@ from .commands import (
     shards,
     status,
     submit,
+    trace,
 )
 from .errors import EXIT_CODES, Exit, UserError, one_line
 
@@ -74,6 +75,7 @@ _COMMANDS: Final[dict[str, Callable[..., int]]] = {
     "collect": shards.collect,
     "logs": shards.logs,
     "report": report.report,
+    "trace": trace.trace,
     "compare": compare.compare,
     "calibrate": calibrate.calibrate,
     "recommend": recommend.recommend,

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Final
 from pydantic import ValidationError
 
 from miniapps import Measurement, Metric, Unsupported, Verdict
-from pilot_quantum import PilotFailed, TaskTrace, UnsatisfiableRequest, summarize
+from pilot_quantum import PilotFailed, RunTrace, UnsatisfiableRequest, summarize
 
 from .environment import load
 from .errors import one_line
@@ -29,6 +29,7 @@ from .state import MAIN_METRIC
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from .cases import Case
     from .plan import PlannedCase
@@ -51,11 +52,14 @@ class Origin:
         See `harness.environment.describe`; the load is added to each record.
     interruptible
         Entered around everything that an interruption may cut off.
+    traces
+        Directory that gets the task traces of each repeat, in a file that its record names; None keeps none.
     """
 
     campaign: str
     environment: Mapping[str, Any]
     interruptible: Callable[[], AbstractContextManager[None]] = nullcontext
+    traces: Path | None = None
 
 
 @dataclass(slots=True)
@@ -64,7 +68,7 @@ class _Attempt:
 
     start_s: float | None = None
     stages_s: dict[str, float] = field(default_factory=dict)
-    traces: list[TaskTrace] = field(default_factory=list)
+    trace: RunTrace | None = None
     measurement: Measurement | None = None
     verdict: Verdict = UNCHECKED
     status: Status = "ok"
@@ -105,11 +109,12 @@ def measure(planned: PlannedCase, repeat: int, session: PoolSession, origin: Ori
     common["elapsed_s"] = attempt.elapsed_s()
     if startup := session.startup():
         common["environment"]["pilot_startup_s"] = startup
+    trace = _trace(attempt.trace, common, origin)
     try:
-        return Record(**common, **_outcome(attempt)), isinstance(attempt.error, KeyboardInterrupt)
+        return Record(**common, trace=trace, **_outcome(attempt)), isinstance(attempt.error, KeyboardInterrupt)
     except (ValidationError, ValueError, TypeError) as error:  # a metric that is no number, an unknown verdict
-        failed = _Attempt(traces=attempt.traces, status="failed", error=error)
-        return Record(**common, **_outcome(failed)), False
+        failed = _Attempt(status="failed", error=error)
+        return Record(**common, trace=trace, **_outcome(failed)), False
 
 
 def _identity(planned: PlannedCase, repeat: int, origin: Origin) -> dict[str, Any]:
@@ -173,7 +178,7 @@ def _run(case: Case, session: PoolSession, attempt: _Attempt) -> Measurement:
             raise
         raise PilotFailed(f"a pilot ended under it: {error}") from error  # it could run until then
     finally:
-        attempt.stages_s, attempt.traces = runtime.stages_s, runtime.traces()
+        attempt.stages_s, attempt.trace = runtime.stages_s, runtime.trace()
 
 
 def _count_deciding(attempt: _Attempt, seconds: float) -> None:
@@ -206,9 +211,26 @@ def _outcome(attempt: _Attempt) -> dict[str, Any]:
         "metrics": metrics,
         "stages_s": dict(attempt.stages_s),
         "digest": "" if measurement is None else measurement.digest,
-        "trace": summarize(attempt.traces) if attempt.traces else {},
         "error": None if attempt.error is None else _error(attempt.error),
     }
+
+
+def _trace(run: RunTrace | None, common: Mapping[str, Any], origin: Origin) -> dict[str, Any]:
+    """Return the summary of the task traces, and where they are kept if they are; after everything that is timed."""
+    if run is None or not run.tasks:
+        return {}
+    summary = summarize(run.tasks)
+    if origin.traces is None:
+        return summary
+    from .traces import timeline_of, trace_name, write_timeline  # only for those who ask for it
+
+    names = ("key", "repeat", "campaign", "app", "params", "started_at")
+    timeline = timeline_of(run, **{name: common[name] for name in names})
+    try:
+        file = write_timeline(timeline, origin.traces / trace_name(common["key"], common["repeat"]))
+    except OSError as error:  # the measurement is worth more than its trace
+        return {**summary, "file": None, "file_error": one_line(error)}
+    return {**summary, "file": f"{origin.traces.name}/{file.name}"}
 
 
 def _metric(metric: Metric) -> MetricRecord:

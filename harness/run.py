@@ -18,7 +18,7 @@ from .interruption import Interruption
 from .measure import Origin, measure, unsupported, warm_up
 from .plan import Plan, Step, steps
 from .session import Place, PoolSession
-from .store import DamagedLine, RecordWriter, run_lock, set_aside
+from .store import TRACES, DamagedLine, RecordWriter, remove_scratch, run_lock, set_aside
 
 if TYPE_CHECKING:
     from signal import Signals
@@ -84,6 +84,7 @@ def held_results(directory: Path, campaign: CampaignFile) -> Iterator[list[Damag
     """
     with run_lock(directory):
         freeze(directory / FROZEN, campaign.text)
+        remove_scratch(directory / TRACES)
         yield set_aside(directory)
 
 
@@ -118,6 +119,8 @@ class Runner:
         No repeat is started after this many seconds; None means no budget.
     place
         See `PoolSession`.
+    traces
+        Whether the task traces of every repeat are kept beside its record.
     """
 
     def __init__(
@@ -128,9 +131,11 @@ class Runner:
         observer: Observer,
         budget_s: float | None = None,
         place: Place | None = None,
+        traces: bool = False,
     ) -> None:
         self._place = place
         self._plan = plan
+        self._traces = directory / TRACES if traces else None
         self._directory = directory
         self._observer = observer
         self._ends_s = None if budget_s is None else time.monotonic() + budget_s
@@ -146,7 +151,9 @@ class Runner:
             If a record could not be written.
         """
         with self._interruption, RecordWriter(self._directory) as writer:
-            origin = Origin(self._plan.campaign, environment.describe(), self._interruption.allowed)
+            origin = Origin(
+                self._plan.campaign, environment.describe(), self._interruption.allowed, traces=self._traces
+            )
             self._record_misfits(writer, origin)
             for pool in self._plan.pools:
                 if not self._run_pool(pool, writer, origin):

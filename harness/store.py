@@ -5,6 +5,7 @@ Layout of one campaign's results::
     RESULTS/<campaign>/campaign.toml            the campaign as it was run last
     RESULTS/<campaign>/records/<writer>.jsonl   one file per writing process, one record a line
     RESULTS/<campaign>/records/<writer>.jsonl.damaged   torn lines that were set aside
+    RESULTS/<campaign>/traces/                  task traces of repeats, see ``harness.traces.store``
     RESULTS/<campaign>/figures/                 what ``qhpc report`` draws
 
 Three rules keep it sound. A writer only ever appends to a file that it created itself, so it can never continue
@@ -33,6 +34,8 @@ from .record import SCHEMA, Record
 
 RECORDS = "records"
 """Name of the directory that holds the record files of a campaign."""
+TRACES = "traces"
+"""Name of the directory that holds the trace files of a campaign."""
 
 
 class StoreError(UserError):
@@ -193,6 +196,13 @@ def _mend(file: Path) -> list[DamagedLine]:
             _write_durably(file.with_name(file.name + ".damaged"), bytes(bad), append=True)
             _replace_durably(file, bytes(good))
         return torn
+
+
+def remove_scratch(directory: Path) -> None:
+    """Remove what a killed process has left of trace files that it could not finish; nobody reads those."""
+    for file in directory.glob(".*.tmp"):
+        with suppress(OSError):
+            file.unlink()
 
 
 def _write_durably(file: Path, data: bytes, *, append: bool = False) -> None:

@@ -38,13 +38,14 @@ from .errors import (
 )
 from .manager import PilotManager
 from .pilot import Pilot
-from .policies import Choice, FastestFirst, LeastLoaded, PilotLoad, Policy, RoundRobin
+from .policies import Backfill, Choice, FastestFirst, LeastLoaded, PilotLoad, Policy, RoundRobin
 from .runtime import PilotView, Runtime
 from .states import PilotState, TaskState
 from .task import Task
-from .trace import TaskTrace, summarize
+from .trace import PilotTrace, RankTrace, RunTrace, StageTrace, TaskTrace, summarize
 
 __all__ = [
+    "Backfill",
     "Budget",
     "Choice",
     "DeviceDescription",
@@ -62,16 +63,20 @@ __all__ = [
     "PilotManager",
     "PilotQuantumError",
     "PilotState",
+    "PilotTrace",
     "PilotView",
     "Policy",
+    "RankTrace",
     "RemoteError",
     "RemoteTraceback",
     "Resources",
     "Retries",
     "RoundRobin",
     "RunTimeLimit",
+    "RunTrace",
     "Runtime",
     "Shared",
+    "StageTrace",
     "Task",
     "TaskDescription",
     "TaskError",

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import heapq
 import logging
-import math
 import pickle
 import time
 from collections import deque
@@ -19,9 +18,10 @@ from ._gang import Gang, ranks_on
 from ._groups import Groups
 from ._lanes import HAND_BACK_S, Lane
 from ._message import Message
+from ._reasons import circumstances, with_history, without_choice
 from ._shared import SharingCall
 from .pilot import Pilot, Worker
-from .policies import PilotLoad, Policy
+from .policies import Backfill, PilotLoad, Policy
 from .states import PilotState
 from .task import Task, claim
 from .worker import Ranks
@@ -69,7 +69,7 @@ class Binder:
     ) -> None:
         self.lanes = Groups()
         self.delayed: set[Task] = set()
-        self._policy = policy
+        self._policy = policy if isinstance(policy, Backfill) else Backfill(policy)
         self._pilots = pilots
         self._wake = wake
         self._sent = sent
@@ -204,9 +204,11 @@ class Binder:
     def _choose(self, lane: Lane, reserved: dict[str, float]) -> _Place | None:
         now = time.monotonic()
         places: dict[str, tuple[Worker, ...]] = {}
-        for pilot in self._candidates(lane):
-            if pilot.name in reserved and now + (lane.expected_s or math.inf) > reserved[pilot.name]:
-                continue  # an older task waits for this pilot, and this one would make it wait longer
+        candidates = self._candidates(lane)
+        for pilot in candidates:
+            kept_until = reserved.get(pilot.name)
+            if kept_until is not None and not self._policy.overtakes(lane.expected_s, kept_until - now):
+                continue  # an older task waits for this pilot
             workers = pilot._place_for(lane, now)
             if workers:
                 places[pilot.name] = workers
@@ -214,10 +216,12 @@ class Binder:
             return None
         self._decisions += 1
         if len(places) == 1:
-            return _Place(next(iter(places.values())), "the only pilot with a free place")
-        loads = [_load(self._pilots[name], lane) for name in places]
-        choice = self._policy.choose(lane.spec.resources, loads, self._decisions)
-        return _Place(places[choice.pilot], choice.reason)
+            name, reason = next(iter(places)), without_choice(lane, candidates)
+        else:
+            loads = [_load(self._pilots[name], lane) for name in places]
+            name, reason = self._policy.choose(lane.spec.resources, loads, self._decisions)
+        workers = places[name]
+        return _Place(workers, circumstances(reason, lane, workers, overtakes=name in reserved))
 
     def _candidates(self, lane: Lane) -> list[Pilot]:
         """Return the running pilots that this lane allows and that are large enough for its tasks."""
@@ -231,7 +235,7 @@ class Binder:
     def _reserve(self, lane: Lane, reserved: dict[str, float]) -> None:
         """Keep a pilot for a task that needs more than one core, lest smaller ones overtake it for ever.
 
-        Younger tasks may still run there if they should end before the reserved one could start (EASY backfill).
+        Which younger tasks may still run there is the rule of `Backfill`, by default EASY.
         """
         if not lane.wide:
             return
@@ -240,6 +244,7 @@ class Binder:
             opens = {pilot.name: pilot._opens_s(lane.spec.resources) for pilot in free}
             first = min(opens, key=lambda name: opens[name])
             reserved[first] = opens[first]
+            lane.kept = first
 
     def _send(self, lane: Lane, place: _Place) -> None:
         pilot = place.workers[0].pilot
@@ -248,7 +253,9 @@ class Binder:
         if not tasks:  # all were cancelled while they waited
             return
         now = time.monotonic()
-        messages = [Message(tasks, w, estimate_s=estimate_s, reason=place.reason, now=now) for w in place.workers]
+        reason = with_history(place.reason, tasks[0])
+        lane.kept = None
+        messages = [Message(tasks, w, estimate_s=estimate_s, reason=reason, now=now) for w in place.workers]
         for worker, message in zip(place.workers, messages, strict=True):
             if not worker.inflight:
                 pilot._occupy(worker, lane.spec.resources)

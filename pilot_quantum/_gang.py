@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from ._answers import Decoded
 from ._nodes import node_of
+from .trace import RankTrace
 from .worker import Ranks
 
 if TYPE_CHECKING:
@@ -48,6 +49,10 @@ class Gang:
             return error
         self._values[rank] = answer.values[0]
         return None
+
+    def traces(self) -> tuple[RankTrace, ...]:
+        """Return what is known of each rank, in order."""
+        return tuple(message.rank_trace(rank) for rank, (_, message) in enumerate(self.members))
 
     @property
     def values(self) -> list[Any] | None:

@@ -84,11 +84,13 @@ class Lane:
         Whether the callable travels with each call.
     active
         Whether the scheduler knows that the lane has tasks.
+    kept
+        Pilot that is kept free for the lane's wide tasks; None if there is none.
     checked
         Version of the manager's set of pilots for which the lane was found satisfiable.
     """
 
-    __slots__ = ("active", "again", "carried", "checked", "function", "queue", "spec")
+    __slots__ = ("active", "again", "carried", "checked", "function", "kept", "queue", "spec")
 
     def __init__(self, function: TaskFunction, spec: LaneSpec, *, carried: bool = False) -> None:
         self.function = function
@@ -97,6 +99,7 @@ class Lane:
         self.queue: deque[Task] = deque()
         self.again: deque[Task] = deque()
         self.active = False
+        self.kept: str | None = None
         self.checked = -1
 
     def __len__(self) -> int:

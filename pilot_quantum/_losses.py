@@ -27,5 +27,5 @@ def tasks_of_lost(messages: list[Message], reason: str) -> tuple[list[tuple[Task
             task.fail(WorkerLost(f"task {task.number} ({task.name}), attempt {task.attempt}: {reason}"))
         else:
             charged.append((task, rule.backoff_s * 2 ** (task.attempt - 1)))
-            task.attempt += 1
+            task.next_attempt("lost", reason)
     return charged, [task for message in messages[1:] for task in message.tasks]

@@ -6,7 +6,7 @@ from array import array
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from .trace import TaskTrace
+from .trace import RankTrace, TaskTrace
 
 if TYPE_CHECKING:
     from ._gang import Gang
@@ -105,4 +105,16 @@ class Message:
             message_tasks=self.size,
             cpu_s=cpu,
             peak_rss=self.peak_rss or None,
+            function=task.lane.function.name,
+            cpus=task.lane.spec.resources.cpus,
+            stopped_s=task.stopped_s,
+            error=task.error,
+            ranks=() if self.gang is None else self.gang.traces(),
+            earlier=task.earlier,
         )
+
+    def rank_trace(self, rank: int) -> RankTrace:
+        """Return what this message says of one rank of its gang."""
+        started, ended = (None, None) if self.times is None else self.times[:2]
+        cpu_s = None if self.times is None else self.cpu_s
+        return RankTrace(rank, self.worker, self.host, started, ended, cpu_s, self.peak_rss or None)

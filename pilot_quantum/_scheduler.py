@@ -190,7 +190,7 @@ class Scheduler:
             return False
         self._binder.delay(task)
         self._loop.after(rule.backoff_s * 2 ** (task.attempt - 1), self._binder.try_again, task)
-        task.attempt += 1
+        task.next_attempt("failed", type(error).__name__)
         return True
 
     # Ends that are not answers.

@@ -12,7 +12,7 @@ from .descriptions import ONE_CPU, PilotDescription, Resources, TaskDescription
 from .errors import InvalidDescription, RunTimeLimit
 from .runtime import PilotView
 from .task import Task
-from .trace import TaskTrace
+from .trace import PilotTrace, RunTrace, StageTrace, TaskTrace
 
 if TYPE_CHECKING:
     from .manager import PilotManager
@@ -37,14 +37,19 @@ class RuntimeScope:
         self._limit_s = time_limit_s
         self._ends_s = None if time_limit_s is None else time.monotonic() + time_limit_s
         self._tasks: list[Task] = []
+        self._stages: list[StageTrace] = []
+        self._start_s: float | None = None
+        self._end_s: float | None = None
         self._added: dict[str, Pilot] = {}
 
     def __enter__(self) -> RuntimeScope:
         """Return the scope."""
+        self._start_s = time.monotonic()
         return self
 
     def __exit__(self, *_error: object) -> None:
         """Cancel what has not ended and release added pilots."""
+        self._end_s = time.monotonic()
         self.cancel_all()
         for pilot in self._added.values():
             pilot.release()
@@ -147,15 +152,24 @@ class RuntimeScope:
     @contextlib.contextmanager
     def stage(self, name: str) -> Iterator[None]:
         """Time a named stage; stages of the same name add up."""
-        start = time.perf_counter()
+        start = time.monotonic()
         try:
             yield
         finally:
-            self.stages_s[name] = self.stages_s.get(name, 0.0) + time.perf_counter() - start
+            end = time.monotonic()
+            self.stages_s[name] = self.stages_s.get(name, 0.0) + end - start
+            self._stages.append(StageTrace(name, start, end))
 
     def traces(self) -> list[TaskTrace]:
         """Return the trace of every task submitted through this scope, in order of submission."""
         return [task.trace() for task in self._tasks]
+
+    def trace(self) -> RunTrace:
+        """Return what has happened in this run: tasks, the pilots they were sent to or could use, stages."""
+        tasks = tuple(self.traces())
+        used = {task.pilot for task in tasks}
+        pilots = [p for p in self._manager.pilots() if self._names is None or p.name in used.union(self._names)]
+        return RunTrace(tasks, tuple(map(PilotTrace.of, pilots)), tuple(self._stages), self._start_s, self._end_s)
 
     def cancel_all(self) -> None:
         """Cancel every task of this run that has not ended, running ones too."""

@@ -144,6 +144,7 @@ class Pilot:
         self._taken_down = False
         self._submitted_s = time.monotonic()
         self._ends_s: float | None = None
+        self._ended_s: float | None = None
         self._failures = 0
         self._free_cpus = self._allocation.cores
         self._free_gpus = float(self._allocation.gpus)
@@ -235,6 +236,8 @@ class Pilot:
                 return
             self._state = state
             self._error = error
+            if state.final:
+                self._ended_s = time.monotonic()
             self._changed.notify_all()
 
     def _clock_phase(self, phase: str) -> None:

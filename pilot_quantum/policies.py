@@ -7,10 +7,13 @@ reason goes into the task's trace.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from dataclasses import dataclass, field
+from typing import Literal, NamedTuple, Protocol, get_args
 
 from .descriptions import Resources
+from .errors import InvalidDescription
+
+Overtaking = Literal["easy", "never", "always"]
 
 
 class PilotLoad(NamedTuple):
@@ -90,3 +93,54 @@ class FastestFirst:
             return Choice(new[0].name, "not observed yet")
         best = max(pilots, key=lambda pilot: (pilot.tasks_per_s or 0.0) / pilot.workers)
         return Choice(best.name, f"fastest at this function ({best.tasks_per_s:.3g} tasks/s)")
+
+
+@dataclass(frozen=True, slots=True)
+class Backfill:
+    """Chooses as another policy does, and says which tasks may overtake a wide one that waits.
+
+    A wide task needs more than a free worker: several cores, ranks, a GPU, memory. While it waits, the manager keeps
+    one pilot for it, the one that should have room first; otherwise small tasks would take every core that becomes
+    free, and it would wait for ever. Every manager does this; a policy that is no `Backfill` gets ``"easy"``.
+
+    Attributes
+    ----------
+    policy
+        Chooses among pilots.
+    overtaking
+        Who may still start on the kept pilot. ``"easy"``: tasks that should end before the wide one can start, by their
+        ``estimate_s`` or what was learned of their function (EASY backfill, Lifka 1995; here one reservation for each
+        pilot, oldest wide task first). ``"never"``: nobody, which is first come, first served. ``"always"``: everybody,
+        so that the wide task starts only if there happens to be room.
+
+    Examples
+    --------
+    >>> Backfill(LeastLoaded(), overtaking="never").overtakes(0.1, opens_in_s=60.0)
+    False
+    """
+
+    policy: Policy = field(default_factory=LeastLoaded)
+    overtaking: Overtaking = "easy"
+
+    def __post_init__(self) -> None:
+        choices = get_args(Overtaking)
+        if self.overtaking not in choices:
+            raise InvalidDescription(f"overtaking = {self.overtaking!r}: must be one of {', '.join(choices)}")
+
+    def choose(self, resources: Resources, pilots: Sequence[PilotLoad], decision: int) -> Choice:
+        """Choose as ``policy`` does."""
+        return self.policy.choose(resources, pilots, decision)
+
+    def overtakes(self, expected_s: float | None, opens_in_s: float) -> bool:
+        """Return whether a task may start on a pilot that is kept for an older, wide one.
+
+        Parameters
+        ----------
+        expected_s
+            How long the task should run; None if nothing is known.
+        opens_in_s
+            In how many seconds the wide task should be able to start; 0 or less if that is not known.
+        """
+        if self.overtaking != "easy":
+            return self.overtaking == "always"
+        return expected_s is not None and expected_s <= opens_in_s

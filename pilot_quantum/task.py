@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Generator
 from concurrent.futures import Future
 from concurrent.futures._base import CANCELLED, CANCELLED_AND_NOTIFIED, FINISHED, PENDING, RUNNING
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from .errors import TaskTimeout
@@ -48,12 +50,14 @@ class Task(Future[Any]):
     __slots__ = (
         "_cond",
         "_done_callbacks",
+        "_earlier",
         "_exception",
         "_index",
         "_lane",
         "_message",
         "_result",
         "_state",
+        "_stopped_s",
         "_submitted_s",
         "_waiters",
         "attempt",
@@ -145,8 +149,32 @@ class Task(Future[Any]):
         """Return what has happened to the task so far."""
         message = self._message
         if message is None:
-            return TaskTrace(self.number, self.name, self.state, self._submitted_s, attempt=self.attempt)
+            return TaskTrace(
+                task=self.number,
+                name=self.name,
+                state=self.state,
+                submitted_s=self._submitted_s,
+                function=self._lane.function.name,
+                cpus=self._lane.spec.resources.cpus,
+                stopped_s=self.stopped_s,
+                error=self.error,
+            )
         return message.trace(self, self._index)
+
+    @property
+    def stopped_s(self) -> float | None:
+        """Monotonic time at which the manager ended the task without an answer, in seconds; None if it did not."""
+        return getattr(self, "_stopped_s", None)  # unset for almost all tasks, which saves time in making them
+
+    @property
+    def error(self) -> str | None:
+        """Type of the exception the task ended with; None if there is none."""
+        return None if self._exception is None else type(self._exception).__name__
+
+    @property
+    def earlier(self) -> tuple[TaskTrace, ...]:
+        """Traces of the attempts before this one, oldest first."""
+        return getattr(self, "_earlier", ())
 
     # What follows is for the scheduler's thread only.
 
@@ -165,6 +193,12 @@ class Task(Future[Any]):
         """The message in which the task was last sent; None before that."""
         return self._message
 
+    def next_attempt(self, state: str, error: str) -> None:
+        """Count another attempt, after this one ended in ``state`` (``lost``, ``failed``) because of ``error``."""
+        seen = replace(self.trace(), state=state, error=error, stopped_s=time.monotonic(), earlier=())
+        self._earlier = (*self.earlier, seen)
+        self.attempt += 1
+
     def put_in(self, message: Message, index: int) -> None:
         """Note that the task travels as item ``index`` of ``message``."""
         self._message = message
@@ -177,6 +211,7 @@ class Task(Future[Any]):
             if not ended and self._state == PENDING:
                 self._state = RUNNING  # so that a concurrent cancel() can no longer win
         if not ended:
+            self._stopped_s = time.monotonic()
             self.call = None
             self.set_exception(error)
 
@@ -190,6 +225,7 @@ class Task(Future[Any]):
             if self._state not in states:
                 return self._state == CANCELLED_AND_NOTIFIED
             self._state = CANCELLED_AND_NOTIFIED
+            self._stopped_s = time.monotonic()
             self.call = None
             for waiter in self._waiters:
                 waiter.add_cancelled(self)

@@ -1,16 +1,36 @@
-"""What happened to one task: times, place, attempts.
+"""What happened: to one task (times, place, attempts, ranks), to a pilot, in a run.
 
 Times are seconds of ``time.monotonic`` on the host that is named with them: ``submitted_s``, ``bound_s``,
-``dispatched_s`` and ``returned_s`` on the driver's host, ``started_s`` and ``ended_s`` on ``host``. Where the two
-hosts differ, times of one side must not be subtracted from times of the other; `TaskTrace.wait_s` refuses it.
+``dispatched_s``, ``returned_s`` and ``stopped_s`` on the driver's host, ``started_s`` and ``ended_s`` on ``host``.
+Where the two hosts differ, times of one side must not be subtracted from times of the other; `TaskTrace.wait_s`
+refuses it.
+
+These are values only. ``harness.traces`` keeps, exports and draws them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from statistics import median
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .pilot import Pilot
+    from .task import Task
+
+
+@dataclass(frozen=True, slots=True)
+class RankTrace:
+    """What one rank of a gang did; fields as in `TaskTrace`, times None if the rank never answered."""
+
+    rank: int
+    worker: int
+    host: str | None
+    started_s: float | None
+    ended_s: float | None
+    cpu_s: float | None
+    peak_rss: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +50,8 @@ class TaskTrace:
     host, driver_host
         Host names on which the worker's and the driver's times were taken.
     reason
-        Why the policy bound the task to this pilot.
+        Why the task was bound to this pilot: the policy's reason, or that there was no choice, and what else led to it
+        (backfill, a reservation, a gang, an earlier attempt).
     attempt
         1 for the first attempt.
     message_tasks
@@ -39,6 +60,18 @@ class TaskTrace:
         CPU seconds of the worker process, all threads, shared among the tasks of one message by run time.
     peak_rss
         Largest resident set of the worker process up to the end of the message, in bytes.
+    function
+        Name of the function; ``name`` is the same unless the task has a label of its own.
+    cpus
+        Cores that the task holds, or each rank of it.
+    stopped_s
+        When the manager ended the task, or this attempt, because no answer could: cancelled, timed out, lost.
+    error
+        How the task, or this attempt, went wrong: type of the exception, reason of the loss; None if it did not.
+    ranks
+        The ranks of a gang, whose own times are those of rank 0; empty for other tasks.
+    earlier
+        Attempts before this one, oldest first, with the state ``lost`` (its worker died) or ``failed`` (it raised).
     """
 
     task: int
@@ -59,6 +92,12 @@ class TaskTrace:
     message_tasks: int = 1
     cpu_s: float | None = None
     peak_rss: int | None = None
+    function: str = ""
+    cpus: int = 1
+    stopped_s: float | None = None
+    error: str | None = None
+    ranks: tuple[RankTrace, ...] = ()
+    earlier: tuple[TaskTrace, ...] = ()
 
     @property
     def run_s(self) -> float | None:
@@ -73,6 +112,100 @@ class TaskTrace:
         if self.started_s is None or self.host != self.driver_host:
             return None
         return self.started_s - self.submitted_s
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the trace as a plain dictionary, for JSON."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> TaskTrace:
+        """Return the trace that `as_dict` was made from, also after a way through JSON."""
+        ranks = tuple(RankTrace(**rank) for rank in values["ranks"])
+        earlier = tuple(cls.from_dict(attempt) for attempt in values["earlier"])
+        return cls(**{**values, "ranks": ranks, "earlier": earlier})
+
+
+@dataclass(frozen=True, slots=True)
+class PilotTrace:
+    """What a pilot was and when; times on the driver's host.
+
+    Attributes
+    ----------
+    name, engine, launcher, state
+        As in its description, and its state when the trace was read.
+    workers, cores
+        How many it has, or had at its end.
+    requested_s
+        When it was asked for.
+    startup_s
+        Seconds of each phase of the start that was reached, one after the other: ``launcher``, ``engine``,
+        ``first_worker``, ``workers``.
+    ended_s
+        When its end began; None if it still lives.
+    """
+
+    name: str
+    engine: str
+    launcher: str
+    state: str
+    workers: int
+    cores: int
+    requested_s: float
+    startup_s: dict[str, float]
+    ended_s: float | None = None
+
+    @classmethod
+    def of(cls, pilot: Pilot) -> PilotTrace:
+        """Return what has become of a pilot so far."""
+        held, wanted = pilot.view, pilot.description
+        return cls(
+            name=pilot.name,
+            engine=wanted.engine,
+            launcher=wanted.launcher,
+            state=pilot.state,
+            workers=held.workers,
+            cores=held.cores,
+            requested_s=pilot._submitted_s,
+            startup_s=dict(pilot.startup_s),
+            ended_s=pilot._ended_s,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class StageTrace:
+    """One passage through a named stage of a run; times on the driver's host."""
+
+    name: str
+    start_s: float
+    end_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class RunTrace:
+    """Tasks, pilots and stages of one run, or of any tasks of a manager.
+
+    Attributes
+    ----------
+    tasks
+        In the order of submission.
+    pilots
+        Those the tasks could use.
+    stages
+        In the order of their ends; empty outside a run.
+    start_s, end_s
+        When the run began and ended; None outside a run, and while it goes on.
+    """
+
+    tasks: tuple[TaskTrace, ...]
+    pilots: tuple[PilotTrace, ...] = ()
+    stages: tuple[StageTrace, ...] = ()
+    start_s: float | None = None
+    end_s: float | None = None
+
+    @classmethod
+    def of(cls, tasks: Iterable[Task], pilots: Iterable[Pilot]) -> RunTrace:
+        """Return what has happened to tasks so far, on these pilots: ``RunTrace.of(tasks, manager.pilots())``."""
+        return cls(tuple(task.trace() for task in tasks), tuple(map(PilotTrace.of, pilots)))
 
     def as_dict(self) -> dict[str, Any]:
         """Return the trace as a plain dictionary, for JSON."""

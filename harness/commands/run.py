@@ -46,8 +46,12 @@ def run(
     budget_s: Annotated[
         float | None, typer.Option("--budget-s", min=0, help="Start no repeat after this many seconds.")
     ] = None,
+    *,
     skip_unfit: Annotated[
         bool, typer.Option("--skip-unfit", help="Record cases that cannot fit as unsupported, and run the others.")
+    ] = False,
+    traces: Annotated[
+        bool, typer.Option("--traces", help="Keep the trace of every task of the repeats that run now: qhpc trace.")
     ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the plan; start and write nothing.")] = False,
     machine: MachineName = None,
@@ -72,7 +76,7 @@ def run(
         show_scripts(plan, where, quiet=as_json)
         return 0
     with stdout_for_json(as_json):
-        result, damaged = _run(file, plan, directory, quiet=as_json, budget_s=budget_s, machine=where)
+        result, damaged = _run(file, plan, directory, quiet=as_json, budget_s=budget_s, machine=where, traces=traces)
     return _tell(plan, directory, result, damaged=damaged, as_json=as_json)
 
 
@@ -84,6 +88,7 @@ def _run(
     quiet: bool,
     budget_s: float | None,
     machine: Machine | None,
+    traces: bool,
 ) -> tuple[RunResult, list[DamagedLine]]:
     from harness.progress import Bar, Quiet
     from harness.run import Runner, held_results
@@ -93,9 +98,9 @@ def _run(
         for line in damaged:
             note(f"set aside: {line.file}:{line.line_number}: {line.reason}; kept in {line.file.name}.damaged")
         if quiet:
-            return Runner(plan, directory, observer=Quiet(), budget_s=budget_s, place=place).run(), damaged
+            return Runner(plan, directory, observer=Quiet(), budget_s=budget_s, place=place, traces=traces).run(), damaged
         with Bar(plan, err()) as bar:
-            return Runner(plan, directory, observer=bar, budget_s=budget_s, place=place).run(), damaged
+            return Runner(plan, directory, observer=bar, budget_s=budget_s, place=place, traces=traces).run(), damaged
 
 
 def show_scripts(plan: Plan, machine: Machine | None, *, quiet: bool) -> None:

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pilot_quantum import (
+    Backfill,
     Choice,
     FastestFirst,
     LeastLoaded,
@@ -22,7 +23,7 @@ from pilot_quantum import (
 )
 from tests.pilot_quantum.faults import square
 
-POLICIES: list[Policy] = [LeastLoaded(), RoundRobin(), FastestFirst()]
+POLICIES: list[Policy] = [LeastLoaded(), RoundRobin(), FastestFirst(), Backfill()]
 
 
 def _load(name: str, *, workers: int = 2, idle: int = 1, rate: float | None = 1.0, backlog: float = 0.0) -> PilotLoad:

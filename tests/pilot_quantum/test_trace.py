@@ -75,7 +75,7 @@ def test_nothing_is_summarized_to_nothing() -> None:
 
 @given(trace=_traces)
 def test_a_trace_is_a_plain_dictionary_for_json(trace: TaskTrace) -> None:
-    assert TaskTrace(**json.loads(json.dumps(trace.as_dict()))) == trace
+    assert TaskTrace.from_dict(json.loads(json.dumps(trace.as_dict()))) == trace
 
 
 @pytest.mark.parametrize("state", list(TaskState))
