@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -46,7 +47,6 @@ def run(
     budget_s: Annotated[
         float | None, typer.Option("--budget-s", min=0, help="Start no repeat after this many seconds.")
     ] = None,
-    *,
     skip_unfit: Annotated[
         bool, typer.Option("--skip-unfit", help="Record cases that cannot fit as unsupported, and run the others.")
     ] = False,
@@ -93,14 +93,21 @@ def _run(
     from harness.progress import Bar, Quiet
     from harness.run import Runner, held_results
 
-    place = None if machine is None else machine.place
+    make = partial(
+        Runner,
+        plan,
+        directory,
+        budget_s=budget_s,
+        place=None if machine is None else machine.place,
+        traces=traces,
+    )
     with held_results(directory, file) as damaged:
         for line in damaged:
             note(f"set aside: {line.file}:{line.line_number}: {line.reason}; kept in {line.file.name}.damaged")
         if quiet:
-            return Runner(plan, directory, observer=Quiet(), budget_s=budget_s, place=place, traces=traces).run(), damaged
+            return make(observer=Quiet()).run(), damaged
         with Bar(plan, err()) as bar:
-            return Runner(plan, directory, observer=bar, budget_s=budget_s, place=place, traces=traces).run(), damaged
+            return make(observer=bar).run(), damaged
 
 
 def show_scripts(plan: Plan, machine: Machine | None, *, quiet: bool) -> None:
