@@ -24,7 +24,7 @@ class Reaper:
     """
 
     def __init__(self, directory: Path | None = None) -> None:
-        command = [sys.executable, "-I", "-S", str(Path(_reaper.__file__))]
+        command = [sys.executable, "-I", "-S", str(Path(_reaper.__file__)), str(os.getpid())]
         command += [] if directory is None else [str(directory)]
         self._lock = threading.Lock()
         self._process = subprocess.Popen(
@@ -42,7 +42,8 @@ class Reaper:
     def close(self) -> None:
         """Kill the groups that are still watched, remove the directory, and wait until that is done."""
         with self._lock, contextlib.suppress(BrokenPipeError):
-            if self._process.stdin is not None:
+            if self._process.stdin is not None and not self._process.stdin.closed:
+                self._process.stdin.write(".\n")  # a child that the driver has forked may hold the pipe open
                 self._process.stdin.close()
         self._process.wait()
 

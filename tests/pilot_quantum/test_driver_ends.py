@@ -145,6 +145,25 @@ def test_a_killed_driver_s_forked_child_does_not_keep_its_workers(tmp_path: Path
         all_gone([process for process in family if process.pid != child], ORPHANS_END_S)
 
 
+CLOSING = (
+    DRIVER
+    + """
+import multiprocessing
+child = multiprocessing.get_context("fork").Process(target=time.sleep, args=(300,))
+child.start()
+manager.close()
+child.kill()
+print("closed", flush=True)
+"""
+)
+
+
+def test_a_forked_child_does_not_keep_the_manager_from_closing(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", CLOSING, str(tmp_path / "pids"), "processes"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+    assert done.stdout.endswith("closed\n")
+
+
 def test_an_impatient_ctrl_c_leaves_no_orphans(tmp_path: Path) -> None:
     with _driver(WAITING, "processes", tmp_path) as (driver, family):
         for _ in range(5):
