@@ -139,8 +139,7 @@ class Pilot:
         self._error: PilotFailed | None = None
         self._changed = threading.Condition()
         self._control: PilotControl | None = None
-        self._gone = threading.Event()
-        self._down = threading.Lock()
+        self._gone, self._down = threading.Event(), threading.Lock()
         self._taken_down = False
         self._submitted_s = time.monotonic()
         self._ends_s: float | None = None
@@ -234,10 +233,8 @@ class Pilot:
         with self._changed:
             if self._state.final:
                 return
-            self._state = state
-            self._error = error
-            if state.final:
-                self._ended_s = time.monotonic()
+            self._state, self._error = state, error
+            self._ended_s = time.monotonic() if state.final else None
             self._changed.notify_all()
 
     def _clock_phase(self, phase: str) -> None:
