@@ -44,8 +44,10 @@ def labels(cases: Sequence[CaseSummary], *, without: Sequence[str] = ()) -> list
     for case in cases:
         alike = [other for other in cases if other.app == case.app]
         differing = [name for name in axes_at(alike, None) if name not in without]
+        problems = {other.params.get("problem") for other in cases}
         parts = [case.app if len(apps) > 1 else "", pools[pool_id(case.pool)] if len(pools) > 1 else ""]
-        parts.append(short_label(case.params, differing))
+        parts.append(str(case.params["problem"]) if len(problems) > 1 else "")
+        parts.append(short_label(case.params, [name for name in differing if name != "problem"]))
         found.append(", ".join(part for part in parts if part) or case.app)
     return found
 

@@ -90,7 +90,7 @@ def run(params: VqaAsynchronous, runtime: Runtime) -> Measurement:
     problem = params.recipe()
     values = [oracle.value(problem, theta) for theta in journal.points]
     best = int(np.argmin(values)) if params.mode == "starts" else len(values) - 1
-    metrics = _metrics(params, journal, values, dispatch.devices, (search_s, end_s))
+    metrics = _metrics(params, journal, values, devices=dispatch.devices, clock_s=(search_s, end_s))
     metrics["time_to_value_s"] = Metric(end_s - start_s, "s", "lower")
     answer = reference.Optimum(values[best], journal.points[best])
     return Measurement(answer, metrics, _digest(answer))
@@ -217,7 +217,7 @@ def _multistart(params: VqaAsynchronous, dispatch: Dispatch) -> Journal:
 
 
 def _metrics(
-    params: VqaAsynchronous, journal: Journal, values: list[float], devices: Devices, clock_s: tuple[float, float]
+    params: VqaAsynchronous, journal: Journal, values: list[float], *, devices: Devices, clock_s: tuple[float, float]
 ) -> dict[str, Metric]:
     began_s, end_s = clock_s
     problem = params.recipe()
