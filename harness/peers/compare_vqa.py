@@ -2,8 +2,8 @@
 
 Value with adjoint gradient at the same points, in one process each: our kernel, and a QNode on ``lightning.qubit`` with
 ``diff_method="adjoint"``. Then all circuits of a parameter-shift gradient: ours in one batch, PennyLane's as one batch
-of tapes. Run it with ``OMP_NUM_THREADS=1``, so that both have one core. The gradients are compared. Every sample goes to
-``results/peers/vqa.json``, with the environment.
+of tapes. Run it with ``OMP_NUM_THREADS=1``, so that both have one core. The gradients are compared. Every sample goes
+to ``results/peers/vqa.json``, with the environment.
 """
 
 from __future__ import annotations

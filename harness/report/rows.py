@@ -73,9 +73,11 @@ def dots(points: pd.DataFrame, columns: tuple[str, str, str], text: Text, *, log
     handles: list[tuple[Any, str]] = []
     for number, (name, some) in enumerate(points.reset_index(drop=True).groupby("series", sort=False)):
         colour = style.COLOURS[number % len(style.COLOURS)]
-        bars = [some[middle] - some[low], some[high] - some[middle]]
-        drawing = axes.errorbar(some[middle], some.index, xerr=bars, color=colour, capsize=3, linestyle="none",
-                                marker=style.MARKERS[number % len(style.MARKERS)], markersize=7)  # fmt: skip
+        bars = [(some[middle] - some[low]).to_list(), (some[high] - some[middle]).to_list()]
+        look: dict[str, Any] = {"color": colour, "marker": style.MARKERS[number % len(style.MARKERS)], "markersize": 7}
+        drawing = axes.errorbar(
+            some[middle].to_list(), list(some.index), xerr=bars, capsize=3, linestyle="none", **look
+        )
         handles.append((drawing.lines[0], str(name)))
     if log:
         series.log_axis(axes, text.unit, "x")
