@@ -13,7 +13,7 @@ Motifs = Annotated[bool, typer.Option("--motifs", help="Tables 1 and 2 of the pa
 
 
 def listing(as_json: Json = False, *, motifs: Motifs = False) -> int:
-    """List mini-apps, engines, launchers, kinds of devices, shipped campaigns and machines; or the motifs as Markdown."""
+    """List mini-apps, engines, launchers, kinds of devices, campaigns and machines; or the motifs as Markdown."""
     if motifs:
         return _motifs(as_json)
     from pilot_quantum import devices, engines, launchers

@@ -163,12 +163,6 @@ def _samples(good: Sequence[Record], name: str) -> list[float]:
     return [float(value) for value in found if value is not None]
 
 
-def _all_metrics(good: Sequence[Record]) -> dict[str, Statistics]:
-    names = dict.fromkeys(name for record in good for name in record.metrics)
-    found = {name: _samples(good, name) for name in names}
-    return {name: statistics(samples) for name, samples in found.items() if samples}
-
-
 def _place(summary: CaseSummary) -> tuple[Any, ...]:
     params = tuple((name, order(value)) for name, value in sorted(summary.params.items()))
     engines = [str(pilot.get("engine")) for pilot in summary.pool]
