@@ -33,6 +33,9 @@ _BUILT_IN = {
     "qml_classifier": "miniapps.qml_classifier:APP",
     "qml_compression": "miniapps.qml_compression:APP",
     "qml_pipeline": "miniapps.qml_pipeline:APP",
+    "vqa_asynchronous": "miniapps.vqa_asynchronous:APP",
+    "vqa_parallel": "miniapps.vqa_parallel:APP",
+    "vqa_sequential": "miniapps.vqa_sequential:APP",
 }
 
 

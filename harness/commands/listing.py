@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 from itertools import zip_longest
-from typing import Any
+from typing import Annotated, Any
 
-from ._common import Json, emit, note, table
+import typer
+
+from ._common import Json, emit, note, out, table
+
+Motifs = Annotated[bool, typer.Option("--motifs", help="Tables 1 and 2 of the paper, from the mini-apps' cards.")]
 
 
-def listing(as_json: Json = False) -> int:
-    """List mini-apps, engines, launchers, kinds of devices, shipped campaigns and machines."""
+def listing(as_json: Json = False, *, motifs: Motifs = False) -> int:
+    """List mini-apps, engines, launchers, kinds of devices, campaigns and machines; or the motifs as Markdown."""
+    if motifs:
+        return _motifs(as_json)
     from pilot_quantum import devices, engines, launchers
 
     found = {
@@ -31,6 +37,19 @@ def listing(as_json: Json = False) -> int:
     table(["campaign", "cases", ""], [[c["name"], str(c["cases"]), c["description"]] for c in found["campaigns"]])
     table(["machine", ""], [[m["name"], m["description"]] for m in found["machines"]])
     note("more: qhpc describe NAME; what is installed: qhpc doctor")
+    return 0
+
+
+def _motifs(as_json: bool) -> int:
+    from harness.report.cards import all_tables
+    from harness.report.tables import markdown
+
+    tables = all_tables()
+    if as_json:
+        emit({made.name: [dict(zip(made.columns, row, strict=True)) for row in made.rows] for made in tables})
+        return 0
+    for made in tables:
+        out().print(markdown(made), markup=False, soft_wrap=True)
     return 0
 
 

@@ -26,16 +26,19 @@ if TYPE_CHECKING:
     from .summary import CaseSummary
 
 _FIGURES: Final = {
+    "barrier": "harness.report.barrier",
+    "coupling": "harness.report.coupling",
+    "fig10": "harness.report.fig10",
+    "fig11": "harness.report.fig11",
     "fig6": "harness.report.fig6",
     "fig7": "harness.report.fig7",
     "fig8": "harness.report.fig8",
     "fig9": "harness.report.fig9",
     "pipeline": "harness.report.pipeline",
+    "staleness": "harness.report.staleness",
     "table3": "harness.report.table3",
-    "training": "harness.report.training",
-    "fig10": "harness.report.fig10",
-    "fig11": "harness.report.fig11",
     "table4": "harness.report.table4",
+    "training": "harness.report.training",
 }
 _GENERAL: Final = "harness.report.general"
 

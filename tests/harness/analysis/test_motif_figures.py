@@ -1,0 +1,97 @@
+"""Figures of the variational motifs: which campaign they fit, and that their points are the records' numbers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from harness.report import barrier, coupling, staleness
+from harness.report.summary import CaseSummary, Statistics, statistics
+
+
+def _case(app: str, metrics: dict[str, float], **params: Any) -> CaseSummary:
+    found: dict[str, Statistics] = {name: statistics([value]) for name, value in metrics.items()}
+    return CaseSummary(
+        key=str(abs(hash((app, str(params))))),
+        campaign="c",
+        app=app,
+        params={"problem": "h2", "slow_devices": 0, **params},
+        pool=[{"name": "p", "engine": "processes"}],
+        kind="measured",
+        metric="time_to_value_s",
+        unit="s",
+        better="lower",
+        main=found.get("time_to_value_s"),
+        rate=None,
+        rate_unit="",
+        statuses={"ok": 1},
+        checks={"pass": 1},
+        digests=("d",),
+        metrics=found,
+    )
+
+
+class _Origin:
+    @staticmethod
+    def sentence() -> str:
+        return "Somewhere."
+
+
+class _Request:
+    def __init__(self, cases: list[CaseSummary]) -> None:
+        self.cases, self.origin = cases, _Origin()
+
+
+NEAR = _case(
+    "vqa_sequential",
+    {"throughput": 100.0, "coupling_per_evaluation_s": 0.002, "evaluations": 5},
+    placement="colocated",
+    queue_s=0.0,
+)
+FAR = _case(
+    "vqa_sequential",
+    {"throughput": 10.0, "coupling_per_evaluation_s": 0.03, "evaluations": 5},
+    placement="queued",
+    queue_s=0.05,
+)
+EVEN, LATE = (
+    _case(
+        "vqa_parallel",
+        {"idle_share": idle, "time_to_value_s": 1.0, "iterations": 10, "time_to_target_s": 0.5},
+        balance=balance,
+    )
+    for balance, idle in (("even", 0.6), ("late", 0.1))
+)
+FREE = _case("vqa_asynchronous", {"time_to_target_s": 0.2}, mode="gradient")
+
+
+def test_an_evaluation_is_divided_without_rest() -> None:
+    drawing = coupling.draw(_Request([NEAR, FAR]))  # type: ignore[arg-type]  # only what is read
+    near, far = drawing.points.to_dict("records")
+    assert [near[name] for name in ("quantum_ms", "coupling_ms", "queue_ms")] == pytest.approx([8, 2, 0])
+    assert [far[name] for name in ("quantum_ms", "coupling_ms", "queue_ms")] == pytest.approx([20, 30, 50])
+    assert near["label"] != far["label"]
+
+
+def test_an_iteration_is_busy_and_idle() -> None:
+    drawing = barrier.draw(_Request([EVEN, LATE]))  # type: ignore[arg-type]  # only what is read
+    even, late = drawing.points.to_dict("records")
+    assert (even["busy_ms"], even["idle_ms"]) == pytest.approx((40, 60))
+    assert (late["busy_ms"], late["idle_ms"]) == pytest.approx((90, 10))
+
+
+def test_time_to_target_stands_beside_the_barrier() -> None:
+    drawing = staleness.draw(_Request([FREE, EVEN, LATE]))  # type: ignore[arg-type]  # only what is read
+    assert sorted(drawing.points["target_s"]) == pytest.approx([0.2, 0.5, 0.5])
+    assert set(drawing.points["series"]) == {"no barrier (C.4)", "barrier (C.3)"}
+
+
+def test_each_figure_fits_its_own_campaign_only() -> None:
+    assert coupling.applies([NEAR, FAR])
+    assert barrier.applies([EVEN, LATE])
+    assert staleness.applies([FREE, EVEN])
+    assert not coupling.applies([NEAR, EVEN])
+    assert not barrier.applies([FREE, EVEN])
+    assert not staleness.applies([EVEN, LATE])
+    assert not staleness.applies([])
