@@ -148,6 +148,8 @@ def _known_pilot_keys(data: object) -> object:
     _refuse_unknown(data, (field.name for field in fields(PilotDescription)))
     for device in data.get("devices", []) if isinstance(data, dict) else ():
         _refuse_unknown(device, (field.name for field in fields(DeviceDescription)))
+    if isinstance(data, dict) and isinstance(data.get("devices"), list):
+        return {**data, "devices": tuple(data["devices"])}  # TOML has no tuples
     return data
 
 
