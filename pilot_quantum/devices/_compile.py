@@ -17,7 +17,9 @@ from typing import Any, Final
 from .base import Compiled
 
 _KEPT: Final = 4096
-_MOST_ANGLES: Final = 5000
+_MOST_ANGLES: Final = 32
+"""Circuits with more angles are compiled with their numbers: symbols pile up in the global phase, and compiling 90 of
+them takes 20 s here instead of 0.07 s."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -61,7 +61,7 @@ def test_what_is_recorded_ok_is_not_run_again_and_everything_else_is() -> None:
         record(two, 0, "failed"),
         record(two, 1, "timeout"),
         record(two, 1),
-        record(two, 2, kind="projected"),
+        record(two, 2, kind="published"),
         record(nine, 0),
         record(nine, 0, "failed"),
         record("another case", 0),

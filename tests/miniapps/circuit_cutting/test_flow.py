@@ -81,7 +81,7 @@ def test_backends_agree(backend: str) -> None:
         ({"observable": "Z0 Q1"}, "neither a string of 16 letters"),
         ({"observable": "Z16"}, "neither a string of 16 letters"),
         ({"clusters": 3}, "belongs to clustered"),
-        ({"family": "ghz", "reps": 1}, "belongs to efficient_su2, qaoa_ring"),
+        ({"family": "ghz", "reps": 1}, "belongs to efficient_su2, strongly_entangling, qaoa_ring"),
     ],
 )
 def test_parameters_that_make_no_sense_are_refused(values: dict[str, Any], message: str) -> None:

@@ -56,8 +56,11 @@ def test_a_file_brings_its_width_and_hash(tmp_path: Path) -> None:
         ({"method": "stabilizer", "family": "ghz", "precision": "single"}, "precision = 'single': needs one of"),
         ({"method": "matrix_product_state", "gpu": True}, "gpu = True: needs one of"),
         ({"family": "ghz", "depth": 3}, "depth = 3: family 'ghz' has none; depth belongs to random"),
-        ({"reps": 2}, "reps = 2: family 'random' has none; reps belongs to efficient_su2, qaoa_ring"),
-        ({"angle": 0.4}, "angle belongs to efficient_su2, qaoa_ring"),
+        (
+            {"reps": 2},
+            "reps = 2: family 'random' has none; reps belongs to efficient_su2, strongly_entangling, qaoa_ring",
+        ),
+        ({"angle": 0.4}, "angle belongs to efficient_su2, strongly_entangling, qaoa_ring"),
         ({"path": "a.qasm"}, "path belongs to file"),
         ({"family": "qaoa_ring", "n_qubits": 1}, "n_qubits = 1: family 'qaoa_ring' needs 2 or more"),
         ({"family": "file"}, "path = None: family 'file' needs the path"),
