@@ -6,6 +6,8 @@ reason, never a missing row.
 
 from __future__ import annotations
 
+import os
+import sys
 import time
 import traceback
 from collections.abc import Mapping
@@ -14,6 +16,7 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from math import isfinite
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from pydantic import ValidationError
@@ -29,7 +32,6 @@ from .state import MAIN_METRIC
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from .cases import Case
     from .plan import PlannedCase
@@ -253,11 +255,24 @@ def _plain(value: Any) -> Any:
 
 
 def _error(error: BaseException) -> ErrorRecord:
-    frames = "".join(traceback.format_exception(error, limit=-_FRAMES, chain=True))
+    frames = _portable("".join(traceback.format_exception(error, limit=-_FRAMES, chain=True)))
     message = one_line(error) or type(error).__name__
     return ErrorRecord(
         type=type(error).__name__, message=_printable(message)[:_LONGEST_MESSAGE], traceback=_printable(frames)
     )
+
+
+def _portable(text: str) -> str:
+    """Return a traceback without the places of this machine and this user: records travel."""
+    places = {
+        str(Path(__file__).resolve().parents[1]): ".",
+        sys.prefix: "<environment>",
+        sys.base_prefix: "<python>",
+        str(Path.home()): "~",
+    }
+    for place in sorted(places, key=len, reverse=True):
+        text = text.replace(place + os.sep, places[place] + os.sep)
+    return text
 
 
 def _printable(text: str) -> str:

@@ -98,6 +98,7 @@ def test_a_repeat_that_goes_wrong_is_a_record_with_its_reason(
             assert (record.error is None) == (error == "")
             assert error in f"{record.error.type}: {record.error.message}" if record.error else not error
             assert bool(record.metrics) == (status == "check_failed")
+            assert str(Path.cwd()) not in (record.error.traceback if record.error else ""), "records travel"
     assert qhpc("run", path, "--json").json["recorded"] == 2, "what is not ok is tried again, what is ok is not"
 
 
