@@ -15,6 +15,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 from . import engines, launchers
+from ._ending import give_back
 from ._nodes import needs_of, on_roomy_nodes
 from .descriptions import PilotDescription, Resources
 from .devices import close_hub, no_device, open_hub, start_hub
@@ -265,9 +266,7 @@ class Pilot:
                 return
             self._taken_down = True
             try:
-                close_hub(self._hub)
-                self._engine.close()
-                self._launcher.release()
+                give_back(self.name, lambda: close_hub(self._hub), self._engine.close, self._launcher.release)
             finally:
                 self._gone.set()
 

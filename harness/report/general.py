@@ -11,6 +11,7 @@ from itertools import pairwise
 from textwrap import fill
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
 
 from harness.labels import axes as axes_of
@@ -120,7 +121,7 @@ def _lines(points: pd.DataFrame, cases: Sequence[CaseSummary], axis: str, captio
 def _rows(points: pd.DataFrame, cases: Sequence[CaseSummary], caption: str) -> Figure:
     figure, axes = style.new_figure(caption, (4.4, max(1.2, _ROW_IN * (len(points) + 1))), left_in=3.2)
     places = range(len(points), 0, -1)
-    bars = [points["median"] - points["low"], points["high"] - points["median"]]
+    bars = np.array([points["median"] - points["low"], points["high"] - points["median"]])
     colour = style.COLOURS[0]
     axes.errorbar(points["median"], list(places), xerr=bars, fmt="none", ecolor=colour, elinewidth=1.4, capsize=3)
     for middle, place, kind in zip(points["median"], places, points["kind"], strict=True):

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from textwrap import fill
 from typing import TYPE_CHECKING, Any, Final
 
+import numpy as np
 from matplotlib.collections import LineCollection
 from matplotlib.legend import Legend
 from matplotlib.lines import Line2D
@@ -111,7 +112,7 @@ def measured(axes: Axes, points: pd.DataFrame, look: Look, columns: tuple[str, s
         "markeredgecolor": "white",
         "markeredgewidth": 0.7,
     }
-    bars = [points[y] - points[low], points[high] - points[y]]
+    bars = np.array([points[y] - points[low], points[high] - points[y]])
     order = 3 + 0.02 * look.rank
     axes.errorbar(points[x], points[y], yerr=bars, fmt="none", ecolor=colour, elinewidth=1.2, capsize=3, zorder=order)
     axes.plot(points[x], points[y], zorder=order + 0.01, **style)

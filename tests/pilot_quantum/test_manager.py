@@ -138,14 +138,14 @@ def test_a_line_that_is_down_loses_the_worker_not_the_manager(manager: PilotMana
     assert manager.submit_task(square, 4, pilot="well").result(WAIT_S) == 16
 
 
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")  # the engine's error is passed on
-def test_an_engine_that_cannot_close_holds_nobody_up() -> None:
+def test_an_engine_that_cannot_close_holds_nobody_up(caplog: pytest.LogCaptureFixture) -> None:
     with PilotManager() as own:
         pilot = own.submit_pilot(PilotDescription(engine="NoClose")).wait(WAIT_S)
         assert own.submit_task(square, 3).result(WAIT_S) == 9
         pilot.release()
         assert pilot.state is PilotState.DONE
         own.submit_pilot(PilotDescription(engine="NoClose")).wait(WAIT_S)
+    until(lambda: caplog.text.count("LookupError: cannot close") == 2)
 
 
 # Pilots that wait in a queue.

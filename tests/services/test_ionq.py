@@ -101,7 +101,8 @@ def test_a_stuck_job_is_withdrawn_and_sent_again(ionq: Running) -> None:
     ionq.faults.jobs = ["stuck"]
     with DeviceBroker([ionq.device()], settings=QUICK) as broker:
         [result] = broker.run([bell()], shots=20)
-    assert [d.action for d in result.decisions] == ["send", "withdraw", "send"]
+    actions = [d.action for d in result.decisions]
+    assert [action for action in actions if action != "wait"] == ["send", "withdraw", "send"]
     states = [
         row["canceled"] is not None for row in ionq.service.store.listed(before=None, limit=9, visible_before=2e9)
     ]
