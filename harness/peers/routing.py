@@ -16,7 +16,7 @@ least-busy-each
 Worlds: ``model`` (queues from arrival rates), ``calm`` (the same without outage, and with equal queues), ``recorded``
 (queues of three of IBM's Eagles in November 2023, of which the number of jobs was recorded, and their
 length is assumed).
-The policy was chosen on the seeds of `DEVELOPMENT`; results are of `SEEDS`, drawn afterwards.
+The policy was fixed without tuning; `DEVELOPMENT` seeds are for trying things, results are of `SEEDS`.
 """
 
 from __future__ import annotations
