@@ -28,6 +28,8 @@ from .dispatch_tables import factors, tables
 
 DEFAULT_PLACE: Final = Path("results/peers")
 _LIMIT_S: Final = 3600.0
+_WEIGHING_LIMIT_S: Final = 180.0
+"""Parsl's own shutdown has been seen to wait for ever."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +117,9 @@ def compare(
     if not quick:
         tell("what a queued task occupies, in each system")
         names = dict.fromkeys(name for pairing in pairings for name in (pairing.ours, pairing.peer))
-        found["weights"] = {name: _in_process(Session((name,), workers=workers, weigh=True)) for name in names}
+        for name in names:
+            session = Session((name,), workers=workers, weigh=True)
+            found["weights"][name] = _in_process(session, _WEIGHING_LIMIT_S)
     return {**found, "factors": factors(found)}
 
 
@@ -128,7 +132,7 @@ def _pairing(pairing: Pairing, session: Session) -> dict[str, Any]:
     return {"peer": pairing.peer, "ours": pairing.ours, **_in_process(session)}
 
 
-def _in_process(session: Session) -> dict[str, Any]:
+def _in_process(session: Session, limit_s: float = _LIMIT_S) -> dict[str, Any]:
     """Measure a session in a process of its own; ``left_out`` in the answer says why there is nothing in it."""
     for name in session.systems:
         if SYSTEMS[name].version is None:
@@ -137,9 +141,9 @@ def _in_process(session: Session) -> dict[str, Any]:
         file = Path(directory, "found.json")
         command = [sys.executable, "-m", "harness.peers.dispatch_session", session.as_json(), str(file)]
         try:
-            done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=_LIMIT_S)
+            done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=limit_s)
         except subprocess.TimeoutExpired:
-            return {"left_out": f"did not end within {_LIMIT_S:.0f} s"}
+            return {"left_out": f"did not end within {limit_s:.0f} s"}
         if done.returncode == 0:
             answer: dict[str, Any] = json.loads(file.read_text("utf-8"))
             return answer
