@@ -9,7 +9,7 @@ import pandas as pd
 from harness.labels import quantity
 
 from . import cutting, series, style
-from .figures import Drawing, Request
+from .figures import Drawing, Request, View
 from .tables import Table
 
 if TYPE_CHECKING:
@@ -51,7 +51,8 @@ def draw(request: Request) -> Drawing:
     caption = _caption(cases, request)
     with style.styled():
         figure = _figure(points, cases, caption)
-    return Drawing("fig10", figure, points, caption, _table(points, caption))
+    view = View(*_Y, x_title="workers (cores)", y_title="seconds to the value", log="xy")
+    return Drawing("fig10", figure, points, caption, _table(points, caption), view)
 
 
 def _series(case: CaseSummary) -> str:

@@ -14,7 +14,7 @@ import pandas as pd
 from harness.labels import quantity
 
 from . import cutting, series, style
-from .figures import Drawing, Request
+from .figures import Drawing, Request, View
 from .tables import Table
 
 if TYPE_CHECKING:
@@ -56,7 +56,8 @@ def draw(request: Request) -> Drawing:
     caption = _caption(cases, request)
     with style.styled():
         figure = _figure(points, cases, caption)
-    return Drawing("fig11", figure, points, caption, _table(points, caption))
+    view = View(*_Y, x_title="cuts (0 = uncut)", y_title="seconds to the value")
+    return Drawing("fig11", figure, points, caption, _table(points, caption), view)
 
 
 def _rows(cases: Sequence[CaseSummary]) -> list[tuple[Any, ...]]:

@@ -14,7 +14,7 @@ from harness.labels import axes_at, short_label
 from qdreamer import Observation, TooFewObservations, fit, laws
 
 from . import series, style
-from .figures import Drawing, Request
+from .figures import Drawing, Request, View
 from .published import PublishedNumbersMissing, published
 
 if TYPE_CHECKING:
@@ -49,7 +49,8 @@ def draw(request: Request) -> Drawing:
     caption = f"{_caption(cases, projected=bool(projections))} {request.origin.sentence()}"
     with style.styled():
         figure = _figure(points, looks, caption)
-    return Drawing("fig7", figure, points, caption)
+    view = View(*_Y, x_title="qubits", y_title="seconds of one evaluation")
+    return Drawing("fig7", figure, points, caption, view=view)
 
 
 def _usable(cases: Sequence[CaseSummary]) -> list[CaseSummary]:
