@@ -107,5 +107,11 @@ def campaign() -> str:
         rows = [(f"`{name}`", found.description or "") for name, found in model.model_fields.items()]
         parts += [f"## {title}", "", _table(("key", ""), rows), ""]
     rows = [(f"`{field.name}`", f"`{field.type}`") for field in fields(PilotDescription)]
-    parts += ["## [[pilots]]", "", "What they mean: `pilot_quantum.PilotDescription`.", "", _table(("key", "type"), rows)]
+    parts += [
+        "## [[pilots]]",
+        "",
+        "What they mean: `pilot_quantum.PilotDescription`.",
+        "",
+        _table(("key", "type"), rows),
+    ]
     return "\n".join(parts)

@@ -76,9 +76,7 @@ def _machine(name: str | None, options: Sequence[str] | None) -> tuple[str, ...]
     return (*named, *(word for one in options or () for word in ("--option", one)))
 
 
-def _run(
-    items: Sequence[Item], results: Path, scale: str, *, budget_s: float | None, machine: tuple[str, ...]
-) -> int:
+def _run(items: Sequence[Item], results: Path, scale: str, *, budget_s: float | None, machine: tuple[str, ...]) -> int:
     """Run what is missing; return the exit code of a run that a signal ended, else 0."""
     from harness.report.paper import run
     from harness.report.paper.progress import progress, shipped_campaign

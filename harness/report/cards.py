@@ -46,7 +46,15 @@ def table_1(apps: Mapping[str, MiniApp], *, complete: bool = True) -> Table:
             rows.append((*about, NONE, "–"))
     for found in running.values():  # scenarios of cards that the paper does not list
         rows += [
-            (apps[name].card.integration_mode, scenario, apps[name].card.coupling, "–", "–", name, apps[name].card.motif)
+            (
+                apps[name].card.integration_mode,
+                scenario,
+                apps[name].card.coupling,
+                "–",
+                "–",
+                name,
+                apps[name].card.motif,
+            )
             for name, scenario in found
         ]
     rows.sort(key=lambda row: MODES.index(row[0]))

@@ -54,7 +54,9 @@ ITEMS: Final = (
     Item("fig9", "Figure 9: training step of the classifier", _scaled("fig9", node="fig9-paper")),
     Item("fig10", "Figure 10: circuit cutting, strong scaling", _scaled("fig10")),
     Item("fig11", "Figure 11: circuit cutting, number of cuts", _scaled("fig11")),
-    Item("table4", "Table 4: how often the fastest way is named", _scaled("table4", node="table4-paper"), calibrated=True),
+    Item(
+        "table4", "Table 4: how often the fastest way is named", _scaled("table4", node="table4-paper"), calibrated=True
+    ),
 )
 NAMES: Final = tuple(item.name for item in ITEMS)
 

@@ -32,7 +32,9 @@ def write_claims(judged: list[tuple[Claim, Finding]], origin: str, out: Path) ->
 
 def write_index(made: Sequence[Made], judged: list[tuple[Claim, Finding]], scale: str, out: Path) -> Path:
     """Write ``README.md`` and ``paper.json``; equal records give equal bytes."""
-    _json({"scale": scale, "items": [as_dict(one) for one in made], "claims": claims.as_dicts(judged)}, out / "paper.json")
+    _json(
+        {"scale": scale, "items": [as_dict(one) for one in made], "claims": claims.as_dicts(judged)}, out / "paper.json"
+    )
     parts = [f"# The paper from records, scale {scale}", "", _WORDS, "", *_overview(made), ""]
     for one in made:
         parts += _section(one, scale)

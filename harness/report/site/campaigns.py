@@ -184,7 +184,9 @@ def _trace_section(one: Shown, out: Path) -> Section:
 def _figure_page(one: Shown, drawn: Drawn) -> Page:
     drawing = drawn.drawing
     page = Page(_figure_path(one, drawn), f"{drawing.name} of campaign {one.name}")
-    page.sections.append(Section(links=[Link(f"Campaign {one.name}", f"../{one.path}")], pictures=[_picture(one, drawn)]))
+    page.sections.append(
+        Section(links=[Link(f"Campaign {one.name}", f"../{one.path}")], pictures=[_picture(one, drawn)])
+    )
     chart = charts.of_drawing(drawing)
     if chart is not None:
         caption = "Point at a marker for its value and its case; choose a series in the legend to hide it."

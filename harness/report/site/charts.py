@@ -54,7 +54,9 @@ def _lines(points: pd.DataFrame, view: View) -> list[Chart]:
     greys = 0
     for kind, name, rows in groups:
         if kind == "projected":
-            traces += _projected(name, rows, view, COLOURS[names.index(name) % len(COLOURS)] if name in names else PROJECTED)
+            traces += _projected(
+                name, rows, view, COLOURS[names.index(name) % len(COLOURS)] if name in names else PROJECTED
+            )
         elif kind == "published":
             traces.append(_published(name, rows, view, greys))
             greys += 1

@@ -42,7 +42,9 @@ def models_page(campaigns: Sequence[Shown]) -> Page:
     )
     rows = [row for one in campaigns for row in _predicted(one)]
     if not rows:
-        page.sections.append(Section(texts=["No record holds a prediction yet. qhpc calibrate makes the model of a machine."]))
+        page.sections.append(
+            Section(texts=["No record holds a prediction yet. qhpc calibrate makes the model of a machine."])
+        )
         return page
     chart = charts.predictions(rows)
     label = f"Predicted against measured seconds of {len(rows)} cases, both axes logarithmic"
@@ -134,7 +136,9 @@ def _peer_section(file: Path, out: Path) -> Section:
         return _dispatch_section(file, found, out)
     where = _measured_on(found) if isinstance(found, dict) else ""
     grids = [grid_ for name, rows in _tables(found) if (grid_ := _flat_grid(f"{file.stem}-{name}", rows)) is not None]
-    return Section(file.stem.replace("_", " "), [where] if where else [], charts=_ratio_chart(file.stem, found), grids=grids)
+    return Section(
+        file.stem.replace("_", " "), [where] if where else [], charts=_ratio_chart(file.stem, found), grids=grids
+    )
 
 
 def _dispatch_section(file: Path, found: Mapping[str, Any], out: Path) -> Section:
@@ -144,7 +148,9 @@ def _dispatch_section(file: Path, found: Mapping[str, Any], out: Path) -> Sectio
     below = "files/peers"
     files = figures.write(drawing, out / below, dispatch_peers.origin(found))
     label = "Tasks per second of ours and of bare peers against the number of tasks"
-    shown = picture(files[0], below, alt=label, caption=drawing.caption, files=[f for f in files if f.suffix != ".json"])
+    shown = picture(
+        files[0], below, alt=label, caption=drawing.caption, files=[f for f in files if f.suffix != ".json"]
+    )
     chart = charts.of_drawing(drawing)
     blocks = [chart_block(chart, label, drawing.caption)] if chart else []
     tables = [grid(f"{file.stem}-table", drawing.table)] if drawing.table else []
@@ -229,7 +235,9 @@ def history_page(campaigns: Sequence[Shown], asv: Sequence[Mapping[str, Any]], a
         What leads to asv's own pages; empty if they are not there.
     """
     page = Page(
-        "history.html", "Over commits", "Cases that were measured at more than one commit, and the history of our own costs."
+        "history.html",
+        "Over commits",
+        "Cases that were measured at more than one commit, and the history of our own costs.",
     )
     if asv_pages:
         page.sections.append(Section("asv", links=[Link("asv's own pages", asv_pages)]))
@@ -332,7 +340,9 @@ def _machine_grid(name: str, records: Sequence[Record]) -> Grid:
     machine = environments[-1].get("machine") or {}
     rows += [(str(key), "–" if value in (None, []) else str(value)) for key, value in machine.items()]
     rows.append(("python", ", ".join(sorted({str(found.get("python")) for found in environments}))))
-    loads = [float(load) for found in environments if (load := (found.get("load_before") or {}).get("load_1min")) is not None]
+    loads = [
+        float(load) for found in environments if (load := (found.get("load_before") or {}).get("load_1min")) is not None
+    ]
     rows.append(("load before a repeat (1 minute)", f"{min(loads):.2f} to {max(loads):.2f}" if loads else "–"))
     threads = sorted({json.dumps(found.get("threads"), sort_keys=True) for found in environments})
     rows.append(("threads", "; ".join(threads)))

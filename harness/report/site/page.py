@@ -137,16 +137,20 @@ def _environment() -> jinja2.Environment:
 def write(page: Page, out: Path) -> Path:
     """Write a page as HTML below ``out``."""
     charts = any(section.charts for section in page.sections)
-    text = _environment().get_template("page.html").render(
-        site=SITE,
-        title=page.title,
-        lead=page.lead,
-        facts=page.facts,
-        sections=page.sections,
-        root=page.root,
-        current=page.path,
-        navigation=NAVIGATION,
-        charts=charts,
+    text = (
+        _environment()
+        .get_template("page.html")
+        .render(
+            site=SITE,
+            title=page.title,
+            lead=page.lead,
+            facts=page.facts,
+            sections=page.sections,
+            root=page.root,
+            current=page.path,
+            navigation=NAVIGATION,
+            charts=charts,
+        )
     )
     file = out / page.path
     file.parent.mkdir(parents=True, exist_ok=True)
@@ -160,7 +164,7 @@ def write(page: Page, out: Path) -> Path:
 def chart_block(chart: Chart, label: str, caption: str) -> ChartBlock:
     """Return a chart for a page; its numbers are written with seven digits, so that a page stays small."""
     text = json.dumps(_rounded(chart), separators=(",", ":"), ensure_ascii=False, allow_nan=False)
-    return ChartBlock(text.replace("</", "<\\/").replace("<!--", "<\\!--"), label, caption)
+    return ChartBlock(text.replace("<", "\\u003c"), label, caption)
 
 
 def _rounded(value: Any) -> Any:

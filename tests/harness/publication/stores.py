@@ -64,6 +64,8 @@ def _trace(path: Path) -> None:
 
 def _peers(directory: Path) -> None:
     directory.mkdir(parents=True)
-    rows = [{"workload": f"{n} qubits", "factor": float(n), "medians": {"ours": 2.0 * n, "theirs": 2.0}} for n in (2, 4)]
+    rows = [
+        {"workload": f"{n} qubits", "factor": float(n), "medians": {"ours": 2.0 * n, "theirs": 2.0}} for n in (2, 4)
+    ]
     found = {"kind": "measured", "environment": made_up.ENVIRONMENT, "rows": rows}
     (directory / "vqa.json").write_text(json.dumps(found), "utf-8")

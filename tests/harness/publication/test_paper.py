@@ -28,7 +28,9 @@ def _store(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(name="made", scope="module")
 def _made(store: Path, tmp_path_factory: pytest.TempPathFactory):
-    return regenerate(chosen(["table1", "table2", "table3", "fig10", "fig11"]), store, tmp_path_factory.mktemp("out"), "laptop")
+    return regenerate(
+        chosen(["table1", "table2", "table3", "fig10", "fig11"]), store, tmp_path_factory.mktemp("out"), "laptop"
+    )
 
 
 # ---------------------------------------------------------------- what is written
@@ -163,7 +165,9 @@ def test_a_run_that_a_person_ends_ends_the_command(tmp_path: Path, monkeypatch: 
     assert not (tmp_path / "out").exists()
 
 
-@pytest.mark.parametrize(("words", "said"), [(("fig12",), "did you mean"), (("--scale", "planet"), "laptop, node, paper")])
+@pytest.mark.parametrize(
+    ("words", "said"), [(("fig12",), "did you mean"), (("--scale", "planet"), "laptop, node, paper")]
+)
 def test_wrong_names_are_refused_with_the_choices(words: tuple[str, ...], said: str, capsys) -> None:
     assert _command(*words) == 2
     assert said in capsys.readouterr().err

@@ -44,7 +44,9 @@ def test_every_page_is_there_and_reachable_from_the_first(site: Site, pages: Pag
         name = todo.pop()
         if name not in reached:
             reached.add(name)
-            todo += [_path(pages[name], link, site) for link in pages[name].links if link.split("#")[0].endswith(".html")]
+            todo += [
+                _path(pages[name], link, site) for link in pages[name].links if link.split("#")[0].endswith(".html")
+            ]
     assert reached == set(pages)
 
 
@@ -65,7 +67,9 @@ def test_every_link_and_file_exists_and_is_relative(pages: Pages) -> None:
 def test_style_and_script_load_nothing_from_elsewhere(site: Site) -> None:
     for name in ("site.css", "site.js"):
         text = (site.index.parent / "static" / name).read_text("utf-8")
-        assert re.findall(r"https?:|//[a-z]|url\(|@import|fetch\(|XMLHttpRequest|import\(", text.replace("// ", "")) == []
+        assert (
+            re.findall(r"https?:|//[a-z]|url\(|@import|fetch\(|XMLHttpRequest|import\(", text.replace("// ", "")) == []
+        )
 
 
 def test_pages_can_be_read_without_seeing_them(pages: Pages) -> None:

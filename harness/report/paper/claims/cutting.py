@@ -133,7 +133,9 @@ def _faster_than_uncut(evidence: Evidence) -> Finding:
         return no_records("fig11")
     best, full = min(times.values(), key=_time_s), min(whole, key=_time_s)
     ratio = _time_s(full) / _time_s(best)
-    measured = f"{ratio:.1f} x at k = {cuts(best)}: {quantity(_time_s(best), 's')} against {quantity(_time_s(full), 's')}"
+    measured = (
+        f"{ratio:.1f} x at k = {cuts(best)}: {quantity(_time_s(best), 's')} against {quantity(_time_s(full), 's')}"
+    )
     why = "the uncut state vector with the same core and precision; MPS, which needs no cut here, is in the figure"
     return Finding(verdict(ratio > 1), measured, why, sources([best, full]))
 
@@ -153,7 +155,9 @@ def _accuracy(evidence: Evidence) -> Finding:
     for row in rows:
         if row["chooser"].startswith(("Q-Dreamer", "best constant")):
             texts.append(f"{row['chooser']} {row['top1']:.0%}")
-    why = "circuits of several families; uncut and MPS are among the choices; right = within 5 % or the noise of the best"
+    why = (
+        "circuits of several families; uncut and MPS are among the choices; right = within 5 % or the noise of the best"
+    )
     return Finding(verdict(power[0]["top1"] >= _ACCURACY), "; ".join(texts), why, ("table4",))
 
 

@@ -39,7 +39,9 @@ def _gradient(evidence: Evidence) -> Finding:
         what: _evaluation_s(modes["vjp"]) / _evaluation_s(modes["expval"]) for what, modes in sorted(pairs.items())
     }
     widest = max(ratios)
-    measured = f"{min(ratios.values()):.1f} to {max(ratios.values()):.1f} x; {ratios[widest]:.1f} x at {widest[0]} qubits"
+    measured = (
+        f"{min(ratios.values()):.1f} to {max(ratios.values()):.1f} x; {ratios[widest]:.1f} x at {widest[0]} qubits"
+    )
     used = [modes[mode] for modes in pairs.values() for mode in ("expval", "vjp")]
     return Finding(verdict(min(ratios.values()) > 1), measured, "equal width and ranks", sources(used))
 
@@ -140,7 +142,9 @@ def _flat(mode: str, evidence: Evidence) -> Finding:
     few, many = min(times), max(times)
     ratio = _step_s(times[many]) / _step_s(times[few])
     measured = f"x {ratio:.1f} from batch {few} to {many} ({many / few:.0f} x the images)"
-    return Finding(verdict(ratio <= _FLAT), measured, "one core here, an A100 there", sources([times[few], times[many]]))
+    return Finding(
+        verdict(ratio <= _FLAT), measured, "one core here, an A100 there", sources([times[few], times[many]])
+    )
 
 
 def _vmap(evidence: Evidence) -> Finding:
