@@ -71,9 +71,8 @@ def draw(request: Request) -> Drawing:
 
 
 def _view(points: pd.DataFrame) -> View:
-    x, *numbers = _columns(points)
     what = f"batch of {BATCH:,} circuits" if _as_published(points) else "circuit"
-    return View(x, *numbers, x_title="qubits", y_title=f"seconds of a {what}")
+    return View(*_columns(points), x_title="qubits", y_title=f"seconds of a {what}")
 
 
 def _as_published(points: pd.DataFrame) -> bool:

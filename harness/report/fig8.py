@@ -49,8 +49,8 @@ def draw(request: Request) -> Drawing:
     looks = series.looks([(name, "") for name in dict.fromkeys(names)])
     caption = f"{_caption(cases)} {request.origin.sentence()}"
     figure = _figure(points, {name: look for (name, _), look in looks.items()}, caption)
-    titles = {"x_title": "workers (published: CPUs)", "y_title": "images per second"}
-    view = View(*_Y, **titles, log="xy", only=("quantity", "images_per_s"))
+    only = "quantity", "images_per_s"
+    view = View(*_Y, x_title="workers (published: CPUs)", y_title="images per second", log="xy", only=only)
     return Drawing("fig8", figure, points, caption, view=view)
 
 

@@ -93,8 +93,8 @@ def draw(request: Request) -> Drawing:
     caption = f"{_caption(found)} {request.origin.sentence()}"
     with style.styled():
         figure = _figure(points, caption)
-    titles = {"x_title": "share of decisions that were right"}
-    view = View("top1", "chooser", "top1_low", "top1_high", **titles, log="", rows=True)
+    title = "share of decisions that were right"
+    view = View("top1", "chooser", "top1_low", "top1_high", x_title=title, log="", rows=True)
     return Drawing(NAME, figure, points, caption, table(points, caption), view)
 
 

@@ -70,7 +70,8 @@ def test_the_tutorials_are_there() -> None:
 
 
 def test_blocks_are_told_apart() -> None:
-    text = "<!-- file: a.toml -->\n```toml\nx = 1\n```\n\n```sh\nls\n```\n\n<!-- cluster -->\n```sh\nsrun\n```\n\n```python\nno\n```\n"
+    file = "<!-- file: a.toml -->\n```toml\nx = 1\n```\n\n"
+    text = file + "```sh\nls\n```\n\n<!-- cluster -->\n```sh\nsrun\n```\n\n```python\nno\n```\n"
     assert blocks(text) == [Block("x = 1\n", "a.toml"), Block("ls\n")]
 
 

@@ -1,4 +1,4 @@
-"""The paper from records: every table and figure that has data, and the paper's claims as tests. The door of the package.
+"""The paper from records: tables and figures that have data, and the paper's claims as tests. The door of the package.
 
 ``regenerate(items, results, out, scale)`` writes into ``out``::
 

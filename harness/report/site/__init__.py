@@ -1,4 +1,4 @@
-"""The report as a site: static pages that open from disk and need neither a server nor a network. The door of the package.
+"""The report as a site: static pages that open from disk, without a server or a network. The door of the package.
 
 ``build(results, out)`` writes::
 

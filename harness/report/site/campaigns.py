@@ -6,8 +6,8 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from harness.labels import case_label
 from harness.labels import axes as axes_of
+from harness.labels import case_label
 from harness.provenance import listed, provenance
 from harness.report import figures, tables
 from harness.report.summary import summarize
@@ -70,9 +70,8 @@ def shown(stored: StoredCampaign, out: Path, name: str) -> Shown:
     """Sum up a campaign and draw its figures below the site; ``name`` is its own among all campaigns."""
     cases, origin = summarize(stored.records), provenance(stored.records)
     below = f"files/{name}"
-    drawn = []
-    for drawing in figures.draw(figures.Request(cases, origin, stored.records)):
-        drawn.append(Drawn(drawing, figures.write(drawing, out / below, origin), below))
+    drawings = figures.draw(figures.Request(cases, origin, stored.records))
+    drawn = [Drawn(drawing, figures.write(drawing, out / below, origin), below) for drawing in drawings]
     return Shown(name, stored.directory, stored.records, cases, origin, drawn)
 
 

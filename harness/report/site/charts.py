@@ -201,7 +201,7 @@ def _interval(rows: pd.DataFrame, view: View, middle: str, colour: str) -> Chart
 
 
 def _layout(view: View, points: pd.DataFrame) -> Chart:
-    layout = {
+    layout: dict[str, Any] = {
         "height": _tall(len(points)) if view.rows else _HEIGHT,
         "xaxis": {"title": {"text": view.x_title}, "type": "log" if "x" in view.log else "linear"},
         "yaxis": {"title": {"text": view.y_title}, "type": "log" if "y" in view.log else "linear"},

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from harness.compare import compare
 from harness.filters import counting
-from harness.labels import case_label, quantity
 from harness.labels import axes as axes_of
+from harness.labels import case_label, quantity
 from harness.provenance import commit_of, machine_of
 from harness.report import dispatch_peers, figures
 from harness.state import MAIN_METRIC

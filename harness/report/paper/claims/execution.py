@@ -127,7 +127,8 @@ def _gpu(evidence: Evidence) -> Finding:
     widest = max(shared)
     gpu, cpu = fastest[0][widest], fastest[1][widest]
     ratio = _circuit_s(cpu) / _circuit_s(gpu)
-    measured = f"{ratio:.1f} x at {widest[0]} qubits: {quantity(_circuit_s(gpu), 's')} against {quantity(_circuit_s(cpu), 's')}"
+    times = " against ".join(quantity(_circuit_s(case), "s") for case in (gpu, cpu))
+    measured = f"{ratio:.1f} x at {widest[0]} qubits: {times}"
     return Finding(verdict(ratio >= _GPU), measured, "time of a circuit, the fastest of each", sources([gpu, cpu]))
 
 
