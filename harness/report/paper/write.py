@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 INDEX: Final = "README.md"
 _WORDS: Final = (
     "Tables and figures of the paper, made anew from records. A filled marker on a solid line was measured, a hollow "
-    "grey one on a dashed line is published, a dotted line in a hatched band is projected. Points are in the CSV files; "
-    "captions name campaign, commit and machine."
+    "grey one on a dashed line is published, a dotted line in a hatched band is projected. Points are in the CSV "
+    "files; captions name campaign, commit and machine."
 )
 
 

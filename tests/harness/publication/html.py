@@ -45,7 +45,7 @@ class _Reader(HTMLParser):
             page.loaded.append(str(found.get("href")))
         if tag == "img":
             page.alts.append(found.get("alt"))
-        if found.get("role") in ("img", "region"):
+        if found.get("role") in ("group", "region"):
             page.labels.append(found.get("aria-label"))
         if tag in ("h1", "h2", "h3"):
             page.headings.append(tag)
