@@ -84,7 +84,8 @@ def campaign_pages(one: Shown, out: Path) -> list[Page]:
 
 
 def _campaign_page(one: Shown, out: Path) -> Page:
-    page = Page(one.path, f"Campaign {one.name}", one.origin.sentence(), _facts(one))
+    lead = f"Mini-apps: {', '.join(one.origin.apps)}. {one.origin.sentence()}"
+    page = Page(one.path, f"Campaign {one.name}", lead, _facts(one))
     for drawn in one.drawn:
         page.sections.append(_figure_section(one, drawn))
     table = tables.campaign_table(one.name, one.cases)
@@ -108,7 +109,6 @@ def _facts(one: Shown) -> list[tuple[str, str]]:
         ("ok", f"{statuses['ok']:,}"),
         ("other ends", f"{len(one.records) - statuses['ok']:,}"),
         ("repeats", str(low) if low == high else f"{low} to {high}"),
-        ("apps", listed(one.origin.apps)),
     ]
 
 

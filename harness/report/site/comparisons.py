@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from .campaigns import Shown
 
 _ROWS: Final = 500
-_NUMBERS_SHOWN: Final = 60
+_NUMBERS_SHOWN: Final = 40
 _PACKAGES: Final = 40
 
 # ---------------------------------------------------------------- model and measurement
@@ -174,7 +174,8 @@ def _tables(found: Any) -> Iterable[tuple[str, list[dict[str, Any]]]]:
         if isinstance(value, list) and value and all(isinstance(row, dict) for row in value):
             yield name, value
         if isinstance(value, dict) and name not in ("environment", "settings") and value:
-            yield name, [value]
+            inner = all(isinstance(row, dict) for row in value.values())
+            yield name, [{"": key, **row} for key, row in value.items()] if inner else [value]
 
 
 def _flat_grid(name: str, rows: Sequence[Mapping[str, Any]]) -> Grid | None:
@@ -204,12 +205,17 @@ def _any_cell(value: Any) -> Cell:
     return Cell("–" if value is None else str(value))
 
 
+def _words_of(row: Mapping[str, Any]) -> str:
+    """Return what a row is about: its texts but for the unit, so that no two bars have one name."""
+    return ", ".join(str(value) for key, value in row.items() if isinstance(value, str) and key != "unit")
+
+
 def _ratio_chart(name: str, found: Any) -> list[Any]:
     """Return bars of what a file calls ``factor``, by workload; none if it has no such numbers."""
     rows = found.get("rows") if isinstance(found, dict) else None
     pairs = [
-        (str(row.get("workload", number)), float(row["factor"]))
-        for number, row in enumerate(rows or [])
+        (_words_of(row), float(row["factor"]))
+        for row in rows or []
         if isinstance(row, dict) and isinstance(row.get("factor"), int | float) and row["factor"] > 0
     ]
     if len(pairs) < 2:

@@ -21,6 +21,11 @@ function chartOf(place) {
   return JSON.parse(text);
 }
 
+function axisFor(axis, given) {
+  const title = given && given.title && { title: { ...given.title, font: { size: 13 }, standoff: 8 } };
+  return { ...axis, ...given, ...title };
+}
+
 function layoutFor(chart, width) {
   const axis = { gridcolor: colour("--grid"), linecolor: colour("--line"), zeroline: false, automargin: true };
   const narrow = width < 700;
@@ -31,14 +36,14 @@ function layoutFor(chart, width) {
   return {
     ...chart.layout,
     height: (chart.layout.height || 420) + rows,
-    xaxis: { ...axis, ...chart.layout.xaxis },
-    yaxis: { ...axis, ...chart.layout.yaxis },
-    legend: { ...legend, font: { size: 12 } },
+    xaxis: axisFor(axis, chart.layout.xaxis),
+    yaxis: axisFor(axis, chart.layout.yaxis),
+    legend: { ...legend, font: { size: 12 }, traceorder: "normal" },
     paper_bgcolor: "rgba(0,0,0,0)",
     plot_bgcolor: "rgba(0,0,0,0)",
     font: { color: colour("--ink"), family: getComputedStyle(document.body).fontFamily, size: 13 },
     hoverlabel: { bgcolor: colour("--page"), bordercolor: colour("--line"), font: { color: colour("--ink") } },
-    margin: { l: 60, r: 20, t: 20, b: 50 },
+    margin: { l: 60, r: 20, t: 20, b: 60 },
   };
 }
 
