@@ -59,12 +59,12 @@ def paper(
 def _chosen(names: Sequence[str], scale: str) -> list[Item]:
     from harness.errors import UserError
 
-    from .report import _missing
+    from .report import missing
 
     try:
         from harness.report.paper import SCALES, chosen
     except ImportError as error:
-        raise _missing(error) from error
+        raise missing(error) from error
     if scale not in SCALES:
         raise UserError(f"--scale {scale!r}: must be one of {', '.join(SCALES)}")
     return chosen(names)

@@ -25,12 +25,12 @@ def site(
 
     Static pages with interactive charts; they open from disk and need no server and no network.
     """
-    from .report import _missing
+    from .report import missing
 
     try:
         from harness.report.site import build
     except ImportError as error:
-        raise _missing(error) from error
+        raise missing(error) from error
     made = build(results, directory, asv_html=asv)
     if as_json:
         emit({"index": str(made.index), "pages": made.pages, "bytes": made.size})

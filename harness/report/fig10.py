@@ -6,8 +6,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pandas as pd
 
-from harness.labels import quantity
-
 from . import cutting, series, style
 from .figures import Drawing, Request, View
 from .tables import Table
@@ -93,9 +91,7 @@ def _projected(cases: Sequence[CaseSummary]) -> list[tuple[Any, ...]]:
 
 def _figure(points: pd.DataFrame, cases: Sequence[CaseSummary], caption: str) -> Figure:
     figure, axes = style.new_figure(caption)
-    names = list(dict.fromkeys(points["series"]))
-    found = series.looks([(name, "") for name in names])
-    looks = {name: found[name, ""] for name in names}
+    looks = cutting.looks_of(points)
     groups = series.draw_all(axes, points, looks, _Y)
     for name, rows in points[points["kind"] == "projected"].groupby("series", sort=False):
         colour = style.COLOURS[looks[str(name)].colour % len(style.COLOURS)]
@@ -112,9 +108,8 @@ def _figure(points: pd.DataFrame, cases: Sequence[CaseSummary], caption: str) ->
 
 
 def _caption(cases: Sequence[CaseSummary], request: Request) -> str:
-    few = " (fewer than 6 repeats: their range)" if any(case.main and case.main.n < 6 for case in cases) else ""
     return (
-        f"Measured: median and its 95 % interval{few}; planning, execution and reconstruction together. Projected: the "
+        f"Measured: median and its 95 % interval{cutting.interval_note(cases)}; planning, execution and reconstruction together. Projected: the "
         "serial part of one worker's run + max(all tasks' seconds / workers, the longest task), band to 4/3 of it (list"
         " scheduling); no dispatch cost, no contention. Thin lines: ideal, one worker's time / workers. "
         f"{cutting.fairness(cases)} The published figure has no times in its text. {request.origin.sentence()}"
@@ -125,15 +120,8 @@ def _table(points: pd.DataFrame, caption: str) -> Table:
     names = list(dict.fromkeys(zip(points["series"], points["kind"], strict=True)))
     cells = {(row.series, row.kind, row.workers): row for row in points.itertuples()}
     rows = tuple(
-        (f"{count}", *(_cell(cells.get((*name, count))) for name in names)) for count in sorted(set(points["workers"]))
+        (f"{count}", *(cutting.cell(cells.get((*name, count))) for name in names)) for count in sorted(set(points["workers"]))
     )
     columns = ("workers", *(f"{name} ({kind})" for name, kind in names))
     title = "Figure 10: time to the value (speedup over one worker)"
     return Table("fig10", title, columns, rows, frozenset(columns), caption)
-
-
-def _cell(row: Any) -> str:
-    if row is None:
-        return "–"
-    speedup = "" if pd.isna(row.speedup) else f" ({row.speedup:.3g} ×)"
-    return quantity(row.time_s, "s") + speedup

@@ -164,6 +164,21 @@ def latex(table: Table) -> str:
     )
 
 
+def latex_figure(stem: str, caption: str) -> str:
+    r"""Return a figure in LaTeX that shows ``<stem>.pdf``; needs ``\usepackage{graphicx}``."""
+    return "\n".join(
+        [
+            r"\begin{figure}",
+            r"  \centering",
+            rf"  \includegraphics[width=\linewidth]{{{stem}.pdf}}",
+            rf"  \caption{{{_tex(caption)}}}",
+            rf"  \label{{fig:{stem}}}",
+            r"\end{figure}",
+            "",
+        ]
+    )
+
+
 def _latex_row(row: Sequence[str]) -> str:
     return rf"{' & '.join(_tex(cell) for cell in row)} \\"
 

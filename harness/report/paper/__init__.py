@@ -4,6 +4,7 @@
 
     <item>.png .svg .pdf    the picture          <item>.csv   every point, measured, published or projected
     <item>.md .tex          the table            <item>.json  caption, campaign, commit, machine
+    <item>-figure.tex       the picture in LaTeX, with its caption
     claims.md .tex .csv .json                    what the paper says, what the records say
     README.md, paper.json                        all of it, what is missing, and how to make it
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from harness.provenance import provenance
 from harness.report import cards, figures
 from harness.report.summary import summarize
-from harness.report.tables import write_table
+from harness.report.tables import latex_figure, write_table
 
 from .progress import Progress, progress, shipped_campaign
 
@@ -149,9 +149,15 @@ def _picture(item: Item, source: Source | None, stem: str, out: Path) -> Picture
     if not drawings:
         return None
     drawing = _called(drawings[0], stem)
-    files = figures.write(drawing, out, source.origin)
+    files = [*figures.write(drawing, out, source.origin), _latex_figure(drawing, out)]
     names = tuple(file.name for file in files)
     return Picture(stem, source.campaign, drawing.caption, names, drawing.points, drawing.table)
+
+
+def _latex_figure(drawing: figures.Drawing, out: Path) -> Path:
+    file = out / f"{drawing.name}-figure.tex"
+    file.write_text(latex_figure(drawing.name, drawing.caption), encoding="utf-8")
+    return file
 
 
 def _called(drawing: figures.Drawing, stem: str) -> figures.Drawing:

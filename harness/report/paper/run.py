@@ -84,7 +84,7 @@ def execute(todo: Sequence[Step]) -> int:
     """
     code = 0
     for step in todo:
-        code = _execute(step)
+        code = call([sys.executable, "-m", "harness", *step.words])
         if interrupted(code):
             break
     return code
@@ -95,8 +95,8 @@ def interrupted(code: int) -> bool:
     return code in _INTERRUPTED
 
 
-def _execute(step: Step) -> int:
-    command = [sys.executable, "-m", "harness", *step.words]
+def call(command: Sequence[str]) -> int:
+    """Run a command to its end, its output on stderr, and return its exit code; signals are sent on to it."""
     with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=sys.stderr) as process, _forwarding(process):
         code = process.wait()
     return 128 - code if code < 0 else code

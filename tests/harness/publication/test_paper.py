@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -10,6 +13,7 @@ import pytest
 from harness.cli import main
 from harness.report.paper import ITEMS, NAMES, SCALES, chosen, regenerate, run
 from harness.report.paper.progress import progress, shipped_campaign
+from tests.architecture.source import ROOT
 from tests.harness.publication import made_up
 
 MEASURED = [item for item in ITEMS if item.measured]
@@ -40,6 +44,9 @@ def test_every_item_comes_in_every_form(made) -> None:
     files = {file.name for file in made.index.parent.iterdir()}
     for name in ("table3", "fig10", "fig11"):
         assert {f"{name}.{kind}" for kind in ("png", "svg", "pdf", "csv", "json", "md", "tex")} <= files
+        latex = (made.index.parent / f"{name}-figure.tex").read_text("utf-8")
+        assert f"{{{name}.pdf}}" in latex
+        assert "95 \\%" in latex
     for name in ("table1", "table2", "claims"):
         assert {f"{name}.{kind}" for kind in ("md", "tex", "csv")} <= files
     assert [one.state for one in made.made] == ["drawn"] * 5
@@ -171,6 +178,30 @@ def test_a_run_that_a_person_ends_ends_the_command(tmp_path: Path, monkeypatch: 
 def test_wrong_names_are_refused_with_the_choices(words: tuple[str, ...], said: str, capsys) -> None:
     assert _command(*words) == 2
     assert said in capsys.readouterr().err
+
+
+_CALLED = """
+import signal, sys, time
+signal.signal(signal.SIGINT, lambda *_: sys.exit(130))
+print("ready", flush=True)
+time.sleep(60)
+"""
+_CALLER = """
+import sys
+from harness.report.paper import run
+print("code", run.call([sys.executable, "-c", sys.argv[1]]), flush=True)
+"""
+
+
+def test_a_signal_reaches_the_running_command_and_its_code_comes_back() -> None:
+    command = [sys.executable, "-c", _CALLER, _CALLED]
+    pipes = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    with subprocess.Popen(command, cwd=ROOT, start_new_session=True, **pipes) as process:
+        assert process.stderr is not None
+        assert process.stderr.readline() == "ready\n"
+        process.send_signal(signal.SIGINT)
+        out, _ = process.communicate(timeout=60)
+    assert (process.returncode, out) == (0, "code 130\n")
 
 
 def test_a_real_command_starts_no_repeat_after_its_budget(tmp_path: Path) -> None:
