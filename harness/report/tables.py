@@ -28,6 +28,13 @@ _LATEX: Final = str.maketrans(
         "\\": r"\textbackslash{}",
         "µ": r"\textmu{}",
         "–": "--",
+        "×": r"$\times$",
+        "÷": r"$\div$",
+        "⟨": r"$\langle$",
+        "⟩": r"$\rangle$",
+        "≥": r"$\geq$",
+        "·": r"$\cdot$",
+        "°": r"\textdegree{}",
     }
 )
 
