@@ -92,9 +92,10 @@ def setting(cases: Sequence[CaseSummary]) -> str:
     return ", ".join([*parts, *([f"{'/'.join(f'{n:,}' for n in shots)} shots"] if shots else [])])
 
 
-def interval_note(cases: Sequence[CaseSummary]) -> str:
-    """Return what must be said of intervals of few repeats; empty if all cases have enough."""
-    return " (fewer than 6 repeats: their range)" if any(case.main and case.main.n < 6 for case in cases) else ""
+def measured_words(cases: Sequence[CaseSummary]) -> str:
+    """Return the sentence that says what the measured points are."""
+    few = " (fewer than 6 repeats: their range)" if any(case.main and case.main.n < 6 for case in cases) else ""
+    return f"Measured: median and its 95 % interval{few}; planning, execution and reconstruction together."
 
 
 def looks_of(points: pd.DataFrame) -> dict[str, series.Look]:

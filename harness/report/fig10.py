@@ -109,10 +109,10 @@ def _figure(points: pd.DataFrame, cases: Sequence[CaseSummary], caption: str) ->
 
 def _caption(cases: Sequence[CaseSummary], request: Request) -> str:
     return (
-        f"Measured: median and its 95 % interval{cutting.interval_note(cases)}; planning, execution and reconstruction together. Projected: the "
-        "serial part of one worker's run + max(all tasks' seconds / workers, the longest task), band to 4/3 of it (list"
-        " scheduling); no dispatch cost, no contention. Thin lines: ideal, one worker's time / workers. "
-        f"{cutting.fairness(cases)} The published figure has no times in its text. {request.origin.sentence()}"
+        f"{cutting.measured_words(cases)} Projected: the serial part of one worker's run + max(all tasks' seconds / "
+        "workers, the longest task), band to 4/3 of it (list scheduling); no dispatch cost, no contention. Thin lines: "
+        f"ideal, one worker's time / workers. {cutting.fairness(cases)} The published figure has no times in its text. "
+        f"{request.origin.sentence()}"
     )
 
 
@@ -120,7 +120,8 @@ def _table(points: pd.DataFrame, caption: str) -> Table:
     names = list(dict.fromkeys(zip(points["series"], points["kind"], strict=True)))
     cells = {(row.series, row.kind, row.workers): row for row in points.itertuples()}
     rows = tuple(
-        (f"{count}", *(cutting.cell(cells.get((*name, count))) for name in names)) for count in sorted(set(points["workers"]))
+        (f"{count}", *(cutting.cell(cells.get((*name, count))) for name in names))
+        for count in sorted(set(points["workers"]))
     )
     columns = ("workers", *(f"{name} ({kind})" for name, kind in names))
     title = "Figure 10: time to the value (speedup over one worker)"

@@ -131,7 +131,7 @@ def _caption(cases: Sequence[CaseSummary], request: Request) -> str:
     once = sorted({cutting.cuts(c) for c in cases if c.main and c.main.n == 1 and c.params["executor"] == "reference"})
     single = f" The published way ran once at {', '.join(map(str, once))} cuts." if once else ""
     return (
-        f"Measured: median and its 95 % interval{cutting.interval_note(cases)}; planning, execution and reconstruction together.{single} "
+        f"{cutting.measured_words(cases)}{single} "
         f"{cutting.fairness(cases)} The published figure (36 qubits, GPUs) peaks at 2 cuts; its text has no times. "
         f"{request.origin.sentence()}"
     )
@@ -142,7 +142,9 @@ def _table(points: pd.DataFrame, caption: str) -> Table:
     by_cuts: dict[int, dict[str, Any]] = defaultdict(dict)
     for row in points.itertuples():
         by_cuts[int(str(row.cuts))][str(row.series)] = row
-    rows = tuple((str(cuts), *(cutting.cell(found.get(name)) for name in names)) for cuts, found in sorted(by_cuts.items()))
+    rows = tuple(
+        (str(cuts), *(cutting.cell(found.get(name)) for name in names)) for cuts, found in sorted(by_cuts.items())
+    )
     columns = ("cuts", *names)
     return Table(
         "fig11", "Figure 11: time to the value (speedup over uncut)", columns, rows, frozenset(columns), caption

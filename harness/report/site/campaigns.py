@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
 from harness.labels import axes as axes_of
@@ -191,7 +191,7 @@ def _figure_page(one: Shown, drawn: Drawn) -> Page:
         caption = "Point at a marker for its value and its case; choose a series in the legend to hide it."
         page.sections.append(Section("Chart", charts=[chart_block(chart, _label(one, drawn), caption)]))
     if drawing.table is not None:
-        page.sections.append(Section("Table", grids=[grid("table", drawing.table)]))
+        page.sections.append(Section("Table", grids=[replace(grid("table", drawing.table), note="")]))
     page.sections.append(Section("Points", grids=[_points(drawing.points)]))
     page.sections.append(Section("Origin", grids=[_origin(one)]))
     return page

@@ -27,6 +27,7 @@ MANY: Final = 40
 MANY_BARS: Final = 1_500
 _SYMBOLS: Final = ("circle", "square", "triangle-up", "diamond", "triangle-down", "cross", "x", "hexagon")
 _ROW: Final = 26
+_MANY_DECADES: Final = 100.0
 _HEIGHT: Final = 420
 
 
@@ -206,13 +207,24 @@ def _layout(view: View, points: pd.DataFrame) -> Chart:
         "xaxis": {"title": {"text": view.x_title}, "type": "log" if "x" in view.log else "linear"},
         "yaxis": {"title": {"text": view.y_title}, "type": "log" if "y" in view.log else "linear"},
     }
+    for axis, column in (("x", view.x), ("y", view.y)):
+        if axis in view.log and not view.parts:
+            layout[f"{axis}axis"] |= _ticks(points[column])
     if view.rows or view.parts:
         layout["yaxis"] = {"type": "category", "automargin": True}
     elif "x" in view.log:
         levels = sorted({level for level in _plain(points[view.x]) if level is not None})
         if len(levels) <= 12:
-            layout["xaxis"] |= {"tickvals": levels, "ticktext": [f"{level:g}" for level in levels]}
+            layout["xaxis"] |= {"tickmode": "array", "tickvals": levels, "ticktext": [f"{level:g}" for level in levels]}
     return layout
+
+
+def _ticks(values: Iterable[Any]) -> Chart:
+    """Return the ticks of a logarithmic axis: every decade, or 1, 2 and 5 of each where there are few."""
+    positive = [value for value in _plain(values) if value is not None and value > 0]
+    if not positive:
+        return {}
+    return {"dtick": 1 if max(positive) / min(positive) >= _MANY_DECADES else "D2"}
 
 
 def _tall(rows: int) -> int:

@@ -64,7 +64,7 @@ def _predicted(one: Shown) -> list[dict[str, Any]]:
     return [
         {
             "campaign": one.name,
-            "model": rows[0].prediction.model.split()[0],
+            "model": rows[0].prediction.model.split()[0].rstrip(":"),
             "label": f"{one.name}: {case_label(rows[0].params, names) or rows[0].app}",
             "predicted": rows[0].prediction.value,
             "low": rows[0].prediction.low,

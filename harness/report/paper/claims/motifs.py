@@ -162,7 +162,10 @@ def _best(evidence: Evidence) -> Finding:
     if not compared:
         return no_records("fig9")
     fastest = {batch: min((_step_s(modes[mode][batch]), mode) for mode in _MODES)[1] for batch in compared}
-    texts = [f"batch {batch}: {mode} ({quantity(_step_s(modes[mode][batch]), 's')})" for batch, mode in fastest.items()]
+    groups = {mode: [batch for batch in compared if fastest[batch] == mode] for mode in dict.fromkeys(fastest.values())}
+    texts = [f"{mode} at batch {', '.join(map(str, some))}" for mode, some in groups.items()]
+    times = " against ".join(f"{mode} {quantity(_step_s(modes[mode][compared[-1]]), 's')}" for mode in _MODES)
+    texts.append(f"at batch {compared[-1]}: {times}")
     used = [modes[mode][batch] for batch in compared for mode in _MODES]
     why = "fastest of the four published modes at every batch that all of them ran"
     return Finding(verdict(set(fastest.values()) == {"vmap_jit"}), "; ".join(texts), why, sources(used))

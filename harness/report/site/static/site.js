@@ -38,7 +38,7 @@ function layoutFor(chart, width) {
     height: (chart.layout.height || 420) + rows,
     xaxis: axisFor(axis, chart.layout.xaxis),
     yaxis: axisFor(axis, chart.layout.yaxis),
-    legend: { ...legend, font: { size: 12 }, traceorder: "normal" },
+    legend: { ...legend, font: { size: 12 }, traceorder: chart.layout.barmode ? "normal" : "grouped" },
     paper_bgcolor: "rgba(0,0,0,0)",
     plot_bgcolor: "rgba(0,0,0,0)",
     font: { color: colour("--ink"), family: getComputedStyle(document.body).fontFamily, size: 13 },
