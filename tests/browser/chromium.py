@@ -47,6 +47,7 @@ class Watched:
         self.page.evaluate(
             "async () => { for (const place of document.querySelectorAll('.chart')) { place.scrollIntoView();"
             " for (let i = 0; i < 200 && !place.dataset.drawn; i++) await new Promise(r => setTimeout(r, 25)); }"
+            " for (const picture of document.images) { picture.scrollIntoView(); await picture.decode(); }"
             " window.scrollTo(0, 0); }"
         )
         return self.page

@@ -53,6 +53,16 @@ def test_every_chart_is_drawn(watched: Watched, site: Path) -> None:
     assert drawn >= 7
 
 
+def test_every_picture_is_there(browser: Any, site: Path) -> None:
+    watched, seen = Watched(browser), 0
+    for file in pages(site):
+        widths = watched.open(file).evaluate("[...document.images].map(p => [p.naturalWidth, p.getAttribute('width')])")
+        assert all(width == int(said) for width, said in widths), file
+        seen += len(widths)
+    assert seen >= 5
+    watched.close()
+
+
 def test_pages_have_no_barriers(watched: Watched, site: Path) -> None:
     from axe_playwright_python.sync_playwright import Axe
 

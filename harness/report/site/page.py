@@ -178,7 +178,7 @@ def _rounded(value: Any) -> Any:
 def picture(file: Path, below: str, *, alt: str, caption: str, files: Iterable[Path] = ()) -> Picture:
     """Return a picture whose files lie in the directory ``below`` of the site."""
     width, height = unpack(">II", file.read_bytes()[16:24])
-    named = [(one.suffix[1:].upper(), f"{below}/{one.name}") for one in files]
+    named = [(one.name, f"{below}/{one.name}") for one in files]
     return Picture(f"{below}/{file.name}", alt, width, height, caption, named)
 
 

@@ -17,7 +17,9 @@ def test_every_motif_and_scenario_has_its_row() -> None:
     with_motif = {name for name, card in cards.items() if card.integration_mode in MODES}
     assert {row[-1] for row in motifs.rows} - {NONE} == with_motif
     assert [row[0] for row in motifs.rows] == sorted(row[0] for row in motifs.rows)
-    assert {row[0].split()[0] for row in motifs.rows} == {f"B.{n}" for n in range(1, 5)} | {f"C.{n}" for n in range(1, 6)}
+    assert {row[0].split()[0] for row in motifs.rows} == {f"B.{n}" for n in range(1, 5)} | {
+        f"C.{n}" for n in range(1, 6)
+    }
     assert "dispatch" not in with_motif
     exercised = {(row[-2], row[1].casefold()) for row in scenarios.rows if row[-2] != NONE}
     assert exercised == {(name, text.casefold()) for name in with_motif for text in cards[name].scenarios}
