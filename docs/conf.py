@@ -18,6 +18,7 @@ source_suffix = {".md": "markdown"}
 exclude_patterns = ["_build", "img"]
 html_theme = "furo"
 html_title = project
+smartquotes = False  # options keep their two dashes
 html_show_sphinx = False
 html_copy_source = False
 myst_enable_extensions = ["colon_fence"]
