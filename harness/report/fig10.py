@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 import pandas as pd
+from matplotlib.lines import Line2D
 
 from . import cutting, series, style
 from .figures import Drawing, Request, View
@@ -90,12 +91,15 @@ def _projected(cases: Sequence[CaseSummary]) -> list[tuple[Any, ...]]:
 
 
 def _figure(points: pd.DataFrame, cases: Sequence[CaseSummary], caption: str) -> Figure:
-    figure, axes = style.new_figure(caption)
+    figure, axes = style.new_figure(caption, (5.35, 4.2))
     looks = cutting.looks_of(points)
     groups = series.draw_all(axes, points, looks, _Y)
     for name, rows in points[points["kind"] == "projected"].groupby("series", sort=False):
         colour = style.COLOURS[looks[str(name)].colour % len(style.COLOURS)]
         axes.plot(rows["workers"], rows["ideal_s"], color=colour, linewidth=0.9, alpha=0.6, zorder=1.4)
+    if groups["projected"]:  # as many as measured, in the same colours: one line stands for all
+        dotted = Line2D([], [], color=style.MUTED, linestyle=(0, (1, 1.6)), linewidth=2.2)
+        groups["projected"] = [(dotted, "the same series on more workers")]
     series.legend(axes, groups)
     for which in ("y", "x"):
         series.log_axis(axes, "s" if which == "y" else "", which)

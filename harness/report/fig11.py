@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING, Any, Final
 
+import numpy as np
 import pandas as pd
 
 from . import cutting, series, style
@@ -115,11 +116,11 @@ def _figure(points: pd.DataFrame, cases: Sequence[CaseSummary], caption: str) ->
 
 def _second_axis(axes: Axes, full_s: float) -> None:
     def inverse(number: Any) -> Any:
-        return full_s / number
+        return full_s / np.maximum(number, 1e-300)  # asked also for 0, which is on no logarithmic axis
 
     functions: tuple[Callable[[Any], Any], Callable[[Any], Any]] = (inverse, inverse)
     second = axes.secondary_yaxis("right", functions=functions)
-    series.log_axis(second, "1")
+    series.log_ticks(second, "1")
     second.tick_params(labelsize=9)
     style.axis_title(axes, "speedup over uncut", side="right")
 

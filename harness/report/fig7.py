@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 import pandas as pd
+from matplotlib.ticker import MaxNLocator
 
 from harness.labels import axes_at, short_label
 from qdreamer import Observation, TooFewObservations, fit, laws
@@ -148,6 +149,7 @@ def _figure(points: pd.DataFrame, looks: Mapping[str, series.Look], caption: str
     series.log_axis(axes, "s")
     axes.margins(x=0.03)
     axes.set_xlabel("qubits")
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     style.axis_title(axes, "time of one evaluation")
     style.headline(figure, "Distributed state vector", "two-layer StronglyEntanglingLayers, ⟨Z⟩ of every qubit")
     return figure
