@@ -27,7 +27,7 @@ OFFLINE := --offline --no-index --find-links $(abspath $(WHEELHOUSE))
 endif
 UV := $(BIN)/uv pip install --quiet --python $(BIN)/python $(OFFLINE)
 
-.PHONY: help setup demo test test-slurm test-faults test-devices test-agreement soak lint format bench lock wheelhouse clean distclean
+.PHONY: help setup demo test test-slurm test-faults test-devices test-agreement soak lint format docs test-site bench lock wheelhouse clean distclean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -79,6 +79,15 @@ soak: setup ## the same long runs with 100 kills each; what they saw goes to res
 
 test-devices: setup ## two hundred crash trials over the local IonQ service (a quarter of an hour)
 	@$(BIN)/python -m tests.services.crashes $(or $(TRIALS),200)
+
+docs: setup ## the documents as a site in docs/_build/html; warnings are errors
+	@$(BIN)/python -m sphinx -q -W --keep-going -b html docs docs/_build/html
+	@echo "docs: docs/_build/html/index.html"
+
+test-site: setup ## the report's site in a real browser (needs Debian's chromium; installs playwright)
+	@command -v chromium >/dev/null || { echo "error: no chromium; Debian: apt-get install chromium" >&2; exit 1; }
+	@$(UV) --constraint requirements.lock --editable '.[browser]' --no-build-isolation
+	@QHPC_TEST_BROWSER=1 $(BIN)/python -m pytest --durations 10 tests/browser
 
 lint: setup ## style, types, import rules
 	@$(BIN)/ruff check .

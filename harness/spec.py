@@ -176,6 +176,11 @@ class Campaign(_Table):
     )
     seed: int = Field(default=0, ge=0, le=_LARGEST_SEED, description="fills the seed of every app that has one")
     description: str = Field(default="", description="what the campaign is for")
+    budget_s: float | None = Field(
+        default=None,
+        gt=0,
+        description="seconds after which `qhpc paper` starts no further repeat of it; `qhpc run` has --budget-s",
+    )
     apps: list[AppEntry] = Field(min_length=1, description="at least one [[apps]] table")
     pilots: list[Pilot] = Field(
         default_factory=lambda: [PilotDescription()], min_length=1, description="at least one [[pilots]] table, or none"

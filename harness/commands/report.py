@@ -39,7 +39,7 @@ def report(
     try:
         from harness.report import read_campaigns, write_report
     except ImportError as error:
-        raise _missing(error) from error
+        raise missing(error) from error
 
     campaigns, damaged = read_campaigns(_place(target, results))
     reports = write_report(campaigns, figure=figure, out=directory)
@@ -63,7 +63,8 @@ def _place(target: str | None, results: Path) -> Path:
     return below if below.is_dir() else results / load_campaign(target).campaign.name
 
 
-def _missing(error: ImportError) -> Exception:
+def missing(error: ImportError) -> Exception:
+    """Return the error that says which library is missing and how it comes."""
     from harness.errors import UserError
 
     return UserError(

@@ -135,14 +135,4 @@ def _write(stored: StoredCampaign, figure: str | None, directory: Path) -> Campa
     drawings = figures.draw(figures.Request(cases, origin, stored.records), figure)
     written = {drawing.name: figures.write(drawing, directory, origin) for drawing in drawings}
     table = tables.campaign_table(stored.campaign, cases, origin.sentence())
-    return CampaignReport(stored.campaign, cases, table, written, _write_table(table, directory), origin)
-
-
-def _write_table(table: Table, directory: Path) -> list[Path]:
-    directory.mkdir(parents=True, exist_ok=True)
-    files = []
-    for suffix, text in (("md", tables.markdown(table)), ("tex", tables.latex(table))):
-        file = directory / f"cases.{suffix}"
-        file.write_text(text, encoding="utf-8")
-        files.append(file)
-    return files
+    return CampaignReport(stored.campaign, cases, table, written, tables.write_table(table, directory, "cases"), origin)

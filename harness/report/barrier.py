@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 import pandas as pd
 
 from . import style
-from .figures import Drawing, Request
+from .figures import Drawing, Request, View
 from .rows import Text, labels, stacked
 
 if TYPE_CHECKING:
@@ -36,7 +36,8 @@ def draw(request: Request) -> Drawing:
         "C.3: an iteration with a barrier", "by how its circuits are dealt to the devices", "time, ms", "s", caption
     )
     with style.styled():
-        return Drawing("barrier", stacked(points, _PARTS, text), points, caption)
+        view = View("", "label", x_title="milliseconds of an iteration", log="", parts=_PARTS)
+        return Drawing("barrier", stacked(points, _PARTS, text), points, caption, view=view)
 
 
 def _usable(cases: Sequence[CaseSummary]) -> list[CaseSummary]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 import pandas as pd
 
 from . import style
-from .figures import Drawing, Request
+from .figures import Drawing, Request, View
 from .rows import Text, labels, stacked
 
 if TYPE_CHECKING:
@@ -34,7 +34,8 @@ def draw(request: Request) -> Drawing:
     )
     text = Text("C.2: one evaluation of a variational loop", "by where the optimiser runs", "time, ms", "s", caption)
     with style.styled():
-        return Drawing("coupling", stacked(points, _PARTS, text), points, caption)
+        view = View("", "label", x_title="milliseconds of an evaluation", log="", parts=_PARTS)
+        return Drawing("coupling", stacked(points, _PARTS, text), points, caption, view=view)
 
 
 def _usable(cases: Sequence[CaseSummary]) -> list[CaseSummary]:

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from math import isnan, nan
+from typing import TYPE_CHECKING, Any, Final
+
+from harness.labels import quantity
+
+from . import series
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    import pandas as pd
 
     from .summary import CaseSummary
 
@@ -83,6 +90,27 @@ def setting(cases: Sequence[CaseSummary]) -> str:
             parts.append(text.format(str(found.pop()).replace("_", " ")))
     shots = sorted({int(case.params["shots"]) for case in cases} - {0})
     return ", ".join([*parts, *([f"{'/'.join(f'{n:,}' for n in shots)} shots"] if shots else [])])
+
+
+def measured_words(cases: Sequence[CaseSummary]) -> str:
+    """Return the sentence that says what the measured points are."""
+    few = " (fewer than 6 repeats: their range)" if any(case.main and case.main.n < 6 for case in cases) else ""
+    return f"Measured: median and its 95 % interval{few}; planning, execution and reconstruction together."
+
+
+def looks_of(points: pd.DataFrame) -> dict[str, series.Look]:
+    """Return a look for each series of the points."""
+    names = list(dict.fromkeys(points["series"]))
+    found = series.looks([(name, "") for name in names])
+    return {name: found[name, ""] for name in names}
+
+
+def cell(row: Any) -> str:
+    """Return time and speedup of a point, for a table; a dash without a point."""
+    if row is None:
+        return "–"
+    speedup = "" if isnan(row.speedup or nan) else f" ({row.speedup:,.3g} ×)"
+    return quantity(row.time_s, "s") + speedup
 
 
 def fairness(cases: Sequence[CaseSummary]) -> str:

@@ -41,13 +41,13 @@ def draw(found: Mapping[str, Any], name: str = "dispatch") -> figures.Drawing | 
     looks = {title: series.Look(rank, rank % 8, rank) for rank, title in enumerate(names)}
     caption = _caption(found)
     figure = table3.figure(points, looks, caption, what="a Python function that does nothing; published: /bin/sleep 0")
-    return figures.Drawing(name, figure, points, caption, table3.table(points, caption))
+    return figures.Drawing(name, figure, points, caption, table3.table(points, caption), table3.VIEW)
 
 
 def write(found: Mapping[str, Any], directory: Path, *, name: str) -> list[Path]:
     """Draw and write all files of the figure, PNG first; none if there is nothing to draw."""
     drawing = draw(found, name)
-    return [] if drawing is None else figures.write(drawing, directory, _origin(found))
+    return [] if drawing is None else figures.write(drawing, directory, origin(found))
 
 
 def _rows(found: Mapping[str, Any]) -> list[tuple[Any, ...]]:
@@ -71,11 +71,12 @@ def _caption(found: Mapping[str, Any]) -> str:
     settings = found["settings"]
     return (
         f"Measured: median and range of up to {settings['rounds']} samples, {settings['workers']} workers each, ours "
-        f"and a peer taking turns in one process. Published: another machine. {_origin(found).sentence()}"
+        f"and a peer taking turns in one process. Published: another machine. {origin(found).sentence()}"
     )
 
 
-def _origin(found: Mapping[str, Any]) -> Provenance:
+def origin(found: Mapping[str, Any]) -> Provenance:
+    """Return where the numbers of such a comparison come from."""
     git, machine = found["environment"]["git"], found["environment"]["machine"]
     commit = f"{str(git['commit'])[:10]}{'+changes' if git['dirty'] else ''}" if git["commit"] else "unknown"
     counts = [len(row["seconds"]) for pairing in found["pairings"] for row in pairing.get("rows", ()) if row["seconds"]]

@@ -5,11 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 import pandas as pd
-
-from harness.labels import quantity
+from matplotlib.lines import Line2D
 
 from . import cutting, series, style
-from .figures import Drawing, Request
+from .figures import Drawing, Request, View
 from .tables import Table
 
 if TYPE_CHECKING:
@@ -51,7 +50,8 @@ def draw(request: Request) -> Drawing:
     caption = _caption(cases, request)
     with style.styled():
         figure = _figure(points, cases, caption)
-    return Drawing("fig10", figure, points, caption, _table(points, caption))
+    view = View(*_Y, x_title="workers (cores)", y_title="seconds to the value", log="xy")
+    return Drawing("fig10", figure, points, caption, _table(points, caption), view)
 
 
 def _series(case: CaseSummary) -> str:
@@ -91,14 +91,15 @@ def _projected(cases: Sequence[CaseSummary]) -> list[tuple[Any, ...]]:
 
 
 def _figure(points: pd.DataFrame, cases: Sequence[CaseSummary], caption: str) -> Figure:
-    figure, axes = style.new_figure(caption)
-    names = list(dict.fromkeys(points["series"]))
-    found = series.looks([(name, "") for name in names])
-    looks = {name: found[name, ""] for name in names}
+    figure, axes = style.new_figure(caption, (5.35, 4.2))
+    looks = cutting.looks_of(points)
     groups = series.draw_all(axes, points, looks, _Y)
     for name, rows in points[points["kind"] == "projected"].groupby("series", sort=False):
         colour = style.COLOURS[looks[str(name)].colour % len(style.COLOURS)]
         axes.plot(rows["workers"], rows["ideal_s"], color=colour, linewidth=0.9, alpha=0.6, zorder=1.4)
+    if groups["projected"]:  # as many as measured, in the same colours: one line stands for all
+        dotted = Line2D([], [], color=style.MUTED, linestyle=(0, (1, 1.6)), linewidth=2.2)
+        groups["projected"] = [(dotted, "the same series on more workers")]
     series.legend(axes, groups)
     for which in ("y", "x"):
         series.log_axis(axes, "s" if which == "y" else "", which)
@@ -111,12 +112,11 @@ def _figure(points: pd.DataFrame, cases: Sequence[CaseSummary], caption: str) ->
 
 
 def _caption(cases: Sequence[CaseSummary], request: Request) -> str:
-    few = " (fewer than 6 repeats: their range)" if any(case.main and case.main.n < 6 for case in cases) else ""
     return (
-        f"Measured: median and its 95 % interval{few}; planning, execution and reconstruction together. Projected: the "
-        "serial part of one worker's run + max(all tasks' seconds / workers, the longest task), band to 4/3 of it (list"
-        " scheduling); no dispatch cost, no contention. Thin lines: ideal, one worker's time / workers. "
-        f"{cutting.fairness(cases)} The published figure has no times in its text. {request.origin.sentence()}"
+        f"{cutting.measured_words(cases)} Projected: the serial part of one worker's run + max(all tasks' seconds / "
+        "workers, the longest task), band to 4/3 of it (list scheduling); no dispatch cost, no contention. Thin lines: "
+        f"ideal, one worker's time / workers. {cutting.fairness(cases)} The published figure has no times in its text. "
+        f"{request.origin.sentence()}"
     )
 
 
@@ -124,15 +124,9 @@ def _table(points: pd.DataFrame, caption: str) -> Table:
     names = list(dict.fromkeys(zip(points["series"], points["kind"], strict=True)))
     cells = {(row.series, row.kind, row.workers): row for row in points.itertuples()}
     rows = tuple(
-        (f"{count}", *(_cell(cells.get((*name, count))) for name in names)) for count in sorted(set(points["workers"]))
+        (f"{count}", *(cutting.cell(cells.get((*name, count))) for name in names))
+        for count in sorted(set(points["workers"]))
     )
     columns = ("workers", *(f"{name} ({kind})" for name, kind in names))
     title = "Figure 10: time to the value (speedup over one worker)"
     return Table("fig10", title, columns, rows, frozenset(columns), caption)
-
-
-def _cell(row: Any) -> str:
-    if row is None:
-        return "–"
-    speedup = "" if pd.isna(row.speedup) else f" ({row.speedup:.3g} ×)"
-    return quantity(row.time_s, "s") + speedup

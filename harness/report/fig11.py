@@ -9,12 +9,11 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING, Any, Final
 
+import numpy as np
 import pandas as pd
 
-from harness.labels import quantity
-
 from . import cutting, series, style
-from .figures import Drawing, Request
+from .figures import Drawing, Request, View
 from .tables import Table
 
 if TYPE_CHECKING:
@@ -56,7 +55,8 @@ def draw(request: Request) -> Drawing:
     caption = _caption(cases, request)
     with style.styled():
         figure = _figure(points, cases, caption)
-    return Drawing("fig11", figure, points, caption, _table(points, caption))
+    view = View(*_Y, x_title="cuts (0 = uncut)", y_title="seconds to the value")
+    return Drawing("fig11", figure, points, caption, _table(points, caption), view)
 
 
 def _rows(cases: Sequence[CaseSummary]) -> list[tuple[Any, ...]]:
@@ -98,10 +98,8 @@ def _full_s(cases: Sequence[CaseSummary]) -> dict[int, float]:
 
 def _figure(points: pd.DataFrame, cases: Sequence[CaseSummary], caption: str) -> Figure:
     figure, axes = style.new_figure(caption)
-    names = list(dict.fromkeys(points["series"]))
-    looks = series.looks([(name, "") for name in names])
     full = _full_s(cases)
-    groups = series.draw_all(axes, points, {name: looks[name, ""] for name in names}, _Y)
+    groups = series.draw_all(axes, points, cutting.looks_of(points), _Y)
     series.legend(axes, groups, shift_in=0.75 if len(full) == 1 else 0.2)
     series.log_axis(axes, "s")
     axes.set_xlabel("cuts (0 = uncut)")
@@ -118,11 +116,11 @@ def _figure(points: pd.DataFrame, cases: Sequence[CaseSummary], caption: str) ->
 
 def _second_axis(axes: Axes, full_s: float) -> None:
     def inverse(number: Any) -> Any:
-        return full_s / number
+        return full_s / np.maximum(number, 1e-300)  # asked also for 0, which is on no logarithmic axis
 
     functions: tuple[Callable[[Any], Any], Callable[[Any], Any]] = (inverse, inverse)
     second = axes.secondary_yaxis("right", functions=functions)
-    series.log_axis(second, "1")
+    series.log_ticks(second, "1")
     second.tick_params(labelsize=9)
     style.axis_title(axes, "speedup over uncut", side="right")
 
@@ -131,11 +129,10 @@ def _second_axis(axes: Axes, full_s: float) -> None:
 
 
 def _caption(cases: Sequence[CaseSummary], request: Request) -> str:
-    few = " (fewer than 6 repeats: their range)" if any(case.main and case.main.n < 6 for case in cases) else ""
     once = sorted({cutting.cuts(c) for c in cases if c.main and c.main.n == 1 and c.params["executor"] == "reference"})
     single = f" The published way ran once at {', '.join(map(str, once))} cuts." if once else ""
     return (
-        f"Measured: median and its 95 % interval{few}; planning, execution and reconstruction together.{single} "
+        f"{cutting.measured_words(cases)}{single} "
         f"{cutting.fairness(cases)} The published figure (36 qubits, GPUs) peaks at 2 cuts; its text has no times. "
         f"{request.origin.sentence()}"
     )
@@ -146,15 +143,10 @@ def _table(points: pd.DataFrame, caption: str) -> Table:
     by_cuts: dict[int, dict[str, Any]] = defaultdict(dict)
     for row in points.itertuples():
         by_cuts[int(str(row.cuts))][str(row.series)] = row
-    rows = tuple((str(cuts), *(_cell(found.get(name)) for name in names)) for cuts, found in sorted(by_cuts.items()))
+    rows = tuple(
+        (str(cuts), *(cutting.cell(found.get(name)) for name in names)) for cuts, found in sorted(by_cuts.items())
+    )
     columns = ("cuts", *names)
     return Table(
         "fig11", "Figure 11: time to the value (speedup over uncut)", columns, rows, frozenset(columns), caption
     )
-
-
-def _cell(row: Any) -> str:
-    if row is None:
-        return "–"
-    speedup = "" if pd.isna(row.speedup) else f" ({row.speedup:,.3g} ×)"
-    return quantity(row.time_s, "s") + speedup

@@ -18,7 +18,7 @@ from harness.labels import axes_at, pool_id, pool_names, short_label, value
 from qdreamer.models import qpu_duration
 
 from . import series, style
-from .figures import Drawing, Request
+from .figures import Drawing, Request, View
 from .published import PublishedNumbersMissing, published
 
 if TYPE_CHECKING:
@@ -67,7 +67,21 @@ def draw(request: Request) -> Drawing:
     caption = _caption(cases, points, request, series.crowd_note(looks))
     with style.styled():
         figure = _figure(points, cases, {_joined(name): look for name, look in looks.items()}, caption)
-    return Drawing("fig6", figure, points, caption)
+    return Drawing("fig6", figure, points, caption, view=_view(points))
+
+
+def _view(points: pd.DataFrame) -> View:
+    what = f"batch of {BATCH:,} circuits" if _as_published(points) else "circuit"
+    return View(*_columns(points), x_title="qubits", y_title=f"seconds of a {what}")
+
+
+def _as_published(points: pd.DataFrame) -> bool:
+    return set(points["n_circuits"]) == {BATCH}
+
+
+def _columns(points: pd.DataFrame) -> tuple[str, str, str, str]:
+    what = "batch" if _as_published(points) else "circuit"
+    return "n_qubits", f"{what}_s", f"{what}_low_s", f"{what}_high_s"
 
 
 def _usable(cases: Sequence[CaseSummary]) -> list[CaseSummary]:
@@ -154,9 +168,7 @@ def _row(
 
 
 def _figure(points: pd.DataFrame, cases: Sequence[CaseSummary], looks: dict[str, series.Look], caption: str) -> Figure:
-    as_published = set(points["n_circuits"]) == {BATCH}
-    what = "batch" if as_published else "circuit"
-    columns = ("n_qubits", f"{what}_s", f"{what}_low_s", f"{what}_high_s")
+    as_published, columns = _as_published(points), _columns(points)
     figure, axes = style.new_figure(caption)
     series.legend(axes, series.draw_all(axes, points, looks, columns), shift_in=0.2 if as_published else 0.75)
     series.log_axis(axes, "s")
@@ -208,7 +220,7 @@ def _subtitle(cases: Sequence[CaseSummary]) -> str:
 def _caption(cases: Sequence[CaseSummary], points: pd.DataFrame, request: Request, crowd: str) -> str:
     kinds = set(points["kind"])
     parts = [_measured_text(cases), *([crowd] if crowd else [])]
-    if set(points["n_circuits"]) != {BATCH}:
+    if not _as_published(points):
         parts.append(f"Heights are the time of a batch / its circuits; the right axis multiplies them by {BATCH:,}.")
     if "published" in kinds:
         parts.append(

@@ -9,12 +9,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 import pandas as pd
+from matplotlib.ticker import MaxNLocator
 
 from harness.labels import axes_at, short_label
 from qdreamer import Observation, TooFewObservations, fit, laws
 
 from . import series, style
-from .figures import Drawing, Request
+from .figures import Drawing, Request, View
 from .published import PublishedNumbersMissing, published
 
 if TYPE_CHECKING:
@@ -49,7 +50,8 @@ def draw(request: Request) -> Drawing:
     caption = f"{_caption(cases, projected=bool(projections))} {request.origin.sentence()}"
     with style.styled():
         figure = _figure(points, looks, caption)
-    return Drawing("fig7", figure, points, caption)
+    view = View(*_Y, x_title="qubits", y_title="seconds of one evaluation")
+    return Drawing("fig7", figure, points, caption, view=view)
 
 
 def _usable(cases: Sequence[CaseSummary]) -> list[CaseSummary]:
@@ -147,6 +149,7 @@ def _figure(points: pd.DataFrame, looks: Mapping[str, series.Look], caption: str
     series.log_axis(axes, "s")
     axes.margins(x=0.03)
     axes.set_xlabel("qubits")
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     style.axis_title(axes, "time of one evaluation")
     style.headline(figure, "Distributed state vector", "two-layer StronglyEntanglingLayers, ⟨Z⟩ of every qubit")
     return figure

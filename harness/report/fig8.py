@@ -14,7 +14,7 @@ import pandas as pd
 from harness.labels import axes_at, short_label
 
 from . import series, style
-from .figures import Drawing, Request
+from .figures import Drawing, Request, View
 from .published import PublishedNumbersMissing, published
 
 if TYPE_CHECKING:
@@ -48,7 +48,10 @@ def draw(request: Request) -> Drawing:
     points = pd.DataFrame([*rows, *_published()], columns=list(COLUMNS))
     looks = series.looks([(name, "") for name in dict.fromkeys(names)])
     caption = f"{_caption(cases)} {request.origin.sentence()}"
-    return Drawing("fig8", _figure(points, {name: look for (name, _), look in looks.items()}, caption), points, caption)
+    figure = _figure(points, {name: look for (name, _), look in looks.items()}, caption)
+    only = "quantity", "images_per_s"
+    view = View(*_Y, x_title="workers (published: CPUs)", y_title="images per second", log="xy", only=only)
+    return Drawing("fig8", figure, points, caption, view=view)
 
 
 def _usable(cases: Sequence[CaseSummary]) -> list[CaseSummary]:

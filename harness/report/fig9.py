@@ -13,7 +13,7 @@ import pandas as pd
 from harness.labels import axes_at, pool_id, pool_names, short_label
 
 from . import series, style
-from .figures import Drawing, Request
+from .figures import Drawing, Request, View
 from .published import PublishedNumbersMissing, published
 from .tables import Table
 
@@ -46,7 +46,8 @@ def draw(request: Request) -> Drawing:
     points = pd.DataFrame([*_measured(cases, names), *_published()], columns=list(COLUMNS))
     looks = {_joined(name): look for name, look in series.looks(names).items()}
     caption = f"{_caption(cases)} {request.origin.sentence()}"
-    return Drawing("fig9", _figure(points, looks, caption), points, caption, _table(points, caption))
+    view = View(*_Y, x_title="images in the batch", y_title="seconds of one training step", log="xy")
+    return Drawing("fig9", _figure(points, looks, caption), points, caption, _table(points, caption), view)
 
 
 def _usable(cases: Sequence[CaseSummary]) -> list[CaseSummary]:

@@ -7,14 +7,14 @@ figure of the paper fits gets the general one.
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
-from .tables import Table, latex, markdown
+from .tables import Table, write_table
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     import pandas as pd
@@ -53,6 +53,40 @@ class Request:
 
 
 @dataclass(frozen=True, slots=True)
+class View:
+    """Which columns of the points a chart on a page shows; the picture stays what it is.
+
+    Attributes
+    ----------
+    x, y
+        Columns of the two axes. Of bars (``parts``) ``y`` holds their labels and ``x`` is empty.
+    low, high
+        Columns with the ends of the interval of the number: of ``y``, or of ``x`` in rows; empty without.
+    x_title, y_title
+        Names of the axes, with units.
+    log
+        The axes that are logarithmic: ``""``, ``"x"``, ``"y"`` or ``"xy"``.
+    rows
+        Whether cases stand one below the other, ``y`` being their labels.
+    only
+        Column and value of the points that are shown; None shows all.
+    parts
+        Columns that are stacked in one bar for each row, with their names.
+    """
+
+    x: str
+    y: str
+    low: str = ""
+    high: str = ""
+    x_title: str = ""
+    y_title: str = ""
+    log: str = "y"
+    rows: bool = False
+    only: tuple[str, str] | None = None
+    parts: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class Drawing:
     """A drawn figure.
 
@@ -68,6 +102,8 @@ class Drawing:
         The text below the picture.
     table
         The same numbers as a table; None where the points say enough.
+    view
+        How the points are shown in a chart on a page; None if only the picture is.
     """
 
     name: str
@@ -75,6 +111,7 @@ class Drawing:
     points: pd.DataFrame
     caption: str
     table: Table | None = None
+    view: View | None = None
 
 
 def names() -> tuple[str, ...]:
@@ -115,18 +152,8 @@ def write(drawing: Drawing, directory: Path, origin: Provenance) -> list[Path]:
     table, sidecar = (directory / f"{drawing.name}.{kind}" for kind in ("csv", "json"))
     drawing.points.to_csv(table, index=False, lineterminator="\n")
     sidecar.write_text(json.dumps(_sidecar(drawing, origin), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-    return [*files, table, sidecar, *_write_table(drawing, directory)]
-
-
-def _write_table(drawing: Drawing, directory: Path) -> list[Path]:
-    if drawing.table is None:
-        return []
-    files = []
-    for suffix, text in (("md", markdown(drawing.table)), ("tex", latex(drawing.table))):
-        file = directory / f"{drawing.name}.{suffix}"
-        file.write_text(text, encoding="utf-8")
-        files.append(file)
-    return files
+    tables = [] if drawing.table is None else write_table(drawing.table, directory, drawing.name)
+    return [*files, table, sidecar, *tables]
 
 
 def _sidecar(drawing: Drawing, origin: Provenance) -> dict[str, Any]:

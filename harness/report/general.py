@@ -18,7 +18,7 @@ from harness.labels import axes as axes_of
 from harness.labels import axes_at, order, pool_id, pool_names, short_label, value
 
 from . import series, style
-from .figures import Drawing, Request
+from .figures import Drawing, Request, View
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -53,7 +53,16 @@ def _draw(name: str, cases: Sequence[CaseSummary], request: Request) -> Drawing:
     caption = " ".join(part for part in parts if part)
     with style.styled():
         figure = _lines(points, cases, axis, caption) if axis else _rows(points, cases, caption)
-    return Drawing(name, figure, points, caption)
+    return Drawing(name, figure, points, caption, view=_view(points, cases, axis))
+
+
+def _view(points: pd.DataFrame, cases: Sequence[CaseSummary], axis: str | None) -> View:
+    title = f"{cases[0].metric} / {cases[0].unit}{_ARROWS[cases[0].better]}"
+    low, high = points["low"].min(), points["high"].max()
+    if axis is None:
+        return View("median", "series", "low", "high", x_title=title, log="", rows=True)
+    log = "y" if low > 0 and high / low > _DECADE else ""
+    return View(axis, "median", "low", "high", x_title=axis, y_title=title, log=log)
 
 
 def _numeric_axis(cases: Sequence[CaseSummary]) -> str | None:

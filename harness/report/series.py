@@ -231,6 +231,14 @@ def legend(axes: Axes, groups: Legends, *, shift_in: float = 0.2) -> None:
 def log_axis(axes: Axes | SecondaryAxis, unit: str, which: str = "y") -> None:
     """Make an axis logarithmic, with ticks as scaled quantities of ``unit``."""
     (axes.set_yscale if which == "y" else axes.set_xscale)("log")
+    log_ticks(axes, unit, which)
+
+
+def log_ticks(axes: Axes | SecondaryAxis, unit: str, which: str = "y") -> None:
+    """Set the ticks of an axis that is logarithmic already, as scaled quantities of ``unit``.
+
+    A secondary axis that runs the other way keeps its direction only if its scale is left alone.
+    """
     axis = axes.yaxis if which == "y" else axes.xaxis
     axis.set_major_locator(LogLocator(10, numticks=12))
     axis.set_major_formatter(FuncFormatter(lambda number, _: _tick(float(number), unit, 1)))

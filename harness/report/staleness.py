@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 import pandas as pd
 
 from . import style
-from .figures import Drawing, Request
+from .figures import Drawing, Request, View
 from .rows import Text, dots, labels
 
 if TYPE_CHECKING:
@@ -37,7 +37,9 @@ def draw(request: Request) -> Drawing:
     )
     text = Text("C.4: time to the same energy", "with and without a barrier", "time to target", "s", caption)
     with style.styled():
-        return Drawing("staleness", dots(points, _COLUMNS, text), points, caption)
+        middle, low, high = _COLUMNS
+        view = View(middle, "label", low, high, x_title="seconds to the target", log="x", rows=True)
+        return Drawing("staleness", dots(points, _COLUMNS, text), points, caption, view=view)
 
 
 def _usable(cases: Sequence[CaseSummary]) -> list[CaseSummary]:

@@ -13,7 +13,7 @@ import pandas as pd
 from harness.labels import axes_at, pool_id, pool_names, short_label
 
 from . import series, style
-from .figures import Drawing, Request
+from .figures import Drawing, Request, View
 from .published import PublishedNumbersMissing, published
 from .tables import Table
 
@@ -39,6 +39,7 @@ COLUMNS: Final = (
     "source",
 )
 _Y: Final = ("n_tasks", "tasks_per_s", "low_tasks_per_s", "high_tasks_per_s")
+VIEW: Final = View(*_Y, x_title="tasks", y_title="tasks per second", log="xy")
 
 
 def applies(cases: Sequence[CaseSummary]) -> bool:
@@ -53,7 +54,7 @@ def draw(request: Request) -> Drawing:
     points = pd.DataFrame([*_measured(cases, names), *published_rows()], columns=list(COLUMNS))
     looks = {_joined(name): look for name, look in series.looks(names).items()}
     caption = f"{_caption(cases)} {request.origin.sentence()}"
-    return Drawing("table3", figure(points, looks, caption), points, caption, table(points, caption))
+    return Drawing("table3", figure(points, looks, caption), points, caption, table(points, caption), VIEW)
 
 
 def _usable(cases: Sequence[CaseSummary]) -> list[CaseSummary]:

@@ -33,7 +33,7 @@ from qdreamer.validate import (
 )
 
 from . import style
-from .figures import Drawing, Request
+from .figures import Drawing, Request, View
 from .published import PublishedNumbersMissing, published
 from .tables import Table
 
@@ -93,7 +93,9 @@ def draw(request: Request) -> Drawing:
     caption = f"{_caption(found)} {request.origin.sentence()}"
     with style.styled():
         figure = _figure(points, caption)
-    return Drawing(NAME, figure, points, caption, table(points, caption))
+    title = "share of decisions that were right"
+    view = View("top1", "chooser", "top1_low", "top1_high", x_title=title, log="", rows=True)
+    return Drawing(NAME, figure, points, caption, table(points, caption), view)
 
 
 # ---------------------------------------------------------------- decisions

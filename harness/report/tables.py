@@ -9,6 +9,7 @@ from harness.labels import axes, pool_id, pool_names, quantity, value
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
     from .summary import CaseSummary
 
@@ -27,6 +28,13 @@ _LATEX: Final = str.maketrans(
         "\\": r"\textbackslash{}",
         "µ": r"\textmu{}",
         "–": "--",
+        "×": r"$\times$",
+        "÷": r"$\div$",
+        "⟨": r"$\langle$",
+        "⟩": r"$\rangle$",
+        "≥": r"$\geq$",
+        "·": r"$\cdot$",
+        "°": r"\textdegree{}",
     }
 )
 
@@ -163,12 +171,49 @@ def latex(table: Table) -> str:
     )
 
 
+def latex_figure(stem: str, caption: str) -> str:
+    r"""Return a figure in LaTeX that shows ``<stem>.pdf``; needs ``\usepackage{graphicx}``."""
+    return "\n".join(
+        [
+            r"\begin{figure}",
+            r"  \centering",
+            rf"  \includegraphics[width=\linewidth]{{{stem}.pdf}}",
+            rf"  \caption{{{_tex(caption)}}}",
+            rf"  \label{{fig:{stem}}}",
+            r"\end{figure}",
+            "",
+        ]
+    )
+
+
 def _latex_row(row: Sequence[str]) -> str:
     return rf"{' & '.join(_tex(cell) for cell in row)} \\"
 
 
 def _tex(text: str) -> str:
     return text.translate(_LATEX)
+
+
+def csv_text(table: Table) -> str:
+    """Return headings and rows as comma-separated values."""
+    from csv import writer
+    from io import StringIO
+
+    text = StringIO()
+    writer(text, lineterminator="\n").writerows([table.columns, *table.rows])
+    return text.getvalue()
+
+
+def write_table(table: Table, directory: Path, stem: str, *, csv: bool = False) -> list[Path]:
+    """Write a table as Markdown and LaTeX, and as CSV if that name is not taken by the points of a figure."""
+    forms = {"md": markdown, "tex": latex, **({"csv": csv_text} if csv else {})}
+    directory.mkdir(parents=True, exist_ok=True)
+    files = []
+    for suffix, form in forms.items():
+        file = directory / f"{stem}.{suffix}"
+        file.write_text(form(table), encoding="utf-8")
+        files.append(file)
+    return files
 
 
 def as_dicts(cases: Sequence[CaseSummary]) -> list[dict[str, Any]]:

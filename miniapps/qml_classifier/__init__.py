@@ -17,7 +17,7 @@ APP = MiniApp(
         example="QML pipeline: training of a variational classifier",
         middleware_requirements="Dynamic resource allocation, optimized for individual stages",
         integration_mode="Quantum-in-HPC",
-        scenarios=("Classical simulation", "Machine learning"),
+        scenarios=("Classical simulation", "Quantum machine learning (QML)"),
     ),
     params=QmlClassifier,
     functions={

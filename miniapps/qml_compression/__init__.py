@@ -17,7 +17,7 @@ APP = MiniApp(
         example="QML pipeline: data encoding and compression",
         middleware_requirements="Dynamic resource allocation, optimized for individual stages",
         integration_mode="HPC-for-Quantum",
-        scenarios=("Classical simulation", "State preparation"),
+        scenarios=("Classical simulation", "Classical preprocessing"),
     ),
     params=QmlCompression,
     functions={

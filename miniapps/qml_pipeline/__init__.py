@@ -17,7 +17,7 @@ APP = MiniApp(
         example="QML workflow including data encoding, compression and training",
         middleware_requirements="Dynamic resource allocation, optimized for pipeline/individual stages",
         integration_mode="HPC-for-Quantum",
-        scenarios=("Classical simulation", "Machine learning"),
+        scenarios=("Classical simulation", "Quantum machine learning (QML)"),
     ),
     params=QmlPipeline,
     functions={

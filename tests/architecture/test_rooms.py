@@ -40,6 +40,7 @@ ALLOWED: tuple[tuple[str, frozenset[str]], ...] = (
         "harness/**",
         frozenset(
             {
+                "jinja2",
                 "matplotlib",
                 "numpy",
                 "pandas",

@@ -63,6 +63,12 @@ def test_figure_11_divides_the_uncut_time_by_each(make_record: Callable[..., Rec
     assert found[ours, 1] == (0.02, pytest.approx(4000))
     assert found["uncut, state vector", 0] == (80.0, 1.0)
     assert "ran once at 1, 2 cuts" in drawing.caption
+    drawing.figure.canvas.draw()
+    axes = drawing.figure.axes[0]
+    (second,) = axes.child_axes
+    here = {s: axes.transData.transform((0, s))[1] for s in (8.0, FULL_S)}
+    there = {speedup: second.transData.transform((0, speedup))[1] for speedup in (10.0, 1.0)}
+    assert (there[10.0], there[1.0]) == pytest.approx((here[8.0], here[FULL_S]))
     files = figures.write(drawing, tmp_path, request.origin)
     assert {file.suffix for file in files} >= {".png", ".svg", ".pdf", ".csv", ".md", ".tex"}
     assert len(pd.read_csv(tmp_path / "fig11.csv")) == len(drawing.points)

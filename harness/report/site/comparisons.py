@@ -1,0 +1,364 @@
+"""Pages that lay things side by side: model and measurement, middleware, commits, machines."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from statistics import median
+from typing import TYPE_CHECKING, Any, Final
+
+from harness.compare import compare
+from harness.filters import counting
+from harness.labels import axes as axes_of
+from harness.labels import case_label, quantity
+from harness.provenance import commit_of, machine_of
+from harness.report import dispatch_peers, figures
+from harness.state import MAIN_METRIC
+
+from . import charts
+from .page import Cell, Grid, Link, Page, Section, cell, chart_block, grid, picture
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+    from pathlib import Path
+
+    from harness.record import Record
+
+    from .campaigns import Shown
+
+_ROWS: Final = 500
+_NUMBERS_SHOWN: Final = 40
+_PACKAGES: Final = 40
+
+# ---------------------------------------------------------------- model and measurement
+
+
+def models_page(campaigns: Sequence[Shown]) -> Page:
+    """Return the page of predictions that were stored before their cases ran."""
+    page = Page(
+        "models.html",
+        "Model and measurement",
+        "A prediction is stored with its case before it runs, so it cannot have seen its own measurement.",
+    )
+    rows = [row for one in campaigns for row in _predicted(one)]
+    if not rows:
+        page.sections.append(
+            Section(texts=["No record holds a prediction yet. qhpc calibrate makes the model of a machine."])
+        )
+        return page
+    chart = charts.predictions(rows)
+    label = f"Predicted against measured seconds of {len(rows)} cases, both axes logarithmic"
+    caption = "One point a case: median of its repeats, interval of the prediction. On the dashed line both are equal."
+    page.sections.append(Section(charts=[chart_block(chart, label, caption)], grids=[_by_model(rows)]))
+    page.sections.append(Section("Cases", grids=[_cases(rows)]))
+    return page
+
+
+def _predicted(one: Shown) -> list[dict[str, Any]]:
+    groups: dict[str, list[Record]] = defaultdict(list)
+    for record in counting(one.records):
+        metric = record.metrics.get(MAIN_METRIC)
+        if record.prediction is not None and record.status == "ok" and metric is not None and metric.value:
+            groups[record.key].append(record)
+    names = axes_of(one.cases)
+    return [
+        {
+            "campaign": one.name,
+            "model": rows[0].prediction.model.split()[0].rstrip(":"),
+            "label": f"{one.name}: {case_label(rows[0].params, names) or rows[0].app}",
+            "predicted": rows[0].prediction.value,
+            "low": rows[0].prediction.low,
+            "high": rows[0].prediction.high,
+            "measured": median(float(row.metrics[MAIN_METRIC].value or 0) for row in rows),
+        }
+        for rows in groups.values()
+        if rows[0].prediction is not None
+    ]
+
+
+def _by_model(rows: Sequence[Mapping[str, Any]]) -> Grid:
+    groups: dict[tuple[str, str], list[Mapping[str, Any]]] = defaultdict(list)
+    for row in rows:
+        groups[row["model"], row["campaign"]].append(row)
+    cells = []
+    for (model, campaign), some in groups.items():
+        errors = sorted(max(row["predicted"] / row["measured"], row["measured"] / row["predicted"]) for row in some)
+        inside = sum(row["low"] <= row["measured"] <= row["high"] for row in some) / len(some)
+        late = errors[min(len(errors) - 1, int(0.9 * len(errors)))]
+        texts = (model, campaign, str(len(some)), f"{median(errors):.2f} x", f"{late:.2f} x", f"{inside:.0%}")
+        cells.append([Cell(text) for text in texts])
+    columns = ("model", "campaign", "cases", "median factor", "90 % of cases below", "inside the interval")
+    return Grid("models", "How far predictions were off", columns, cells, frozenset(columns[2:]))
+
+
+def _cases(rows: Sequence[Mapping[str, Any]]) -> Grid:
+    columns = ("case", "model", "predicted", "measured", "factor")
+    cells = [
+        [
+            Cell(row["label"]),
+            Cell(row["model"]),
+            Cell(quantity(row["predicted"], "s"), value=row["predicted"]),
+            Cell(quantity(row["measured"], "s"), value=row["measured"]),
+            Cell(f"{row['predicted'] / row['measured']:.2f}", value=row["predicted"] / row["measured"]),
+        ]
+        for row in rows[:_ROWS]
+    ]
+    note = f"The first {_ROWS} of {len(rows)} cases." if len(rows) > _ROWS else ""
+    return Grid("predictions", "Predicted and measured", columns, cells, frozenset(columns[2:]), note)
+
+
+# ---------------------------------------------------------------- middleware
+
+
+def middleware_page(results: Path, campaigns: Sequence[Shown], out: Path) -> Page:
+    """Return the page of ours against bare peers: every file below ``results/peers``."""
+    page = Page(
+        "middleware.html",
+        "Middleware",
+        "The same work through this runtime and through bare peers, in turn in one process, on the same workers.",
+    )
+    for file in sorted((results / "peers").glob("*.json")):
+        page.sections.append(_peer_section(file, out))
+    for one in campaigns:
+        if "dispatch" in one.origin.apps and one.name.startswith("table3"):
+            page.sections.append(Section(f"Engines: {one.name}", links=[Link(f"Campaign {one.name}", one.path)]))
+    if not page.sections:
+        page.sections.append(Section(texts=["No comparison was recorded yet: qhpc peers dispatch"]))
+    return page
+
+
+def _peer_section(file: Path, out: Path) -> Section:
+    try:
+        found = json.loads(file.read_text("utf-8"))
+    except ValueError as error:
+        return Section(file.stem, [f"{file.name} cannot be read: {error}"])
+    if isinstance(found, dict) and "pairings" in found:
+        return _dispatch_section(file, found, out)
+    where = _measured_on(found) if isinstance(found, dict) else ""
+    grids = [grid_ for name, rows in _tables(found) if (grid_ := _flat_grid(f"{file.stem}-{name}", rows)) is not None]
+    return Section(
+        file.stem.replace("_", " "), [where] if where else [], charts=_ratio_chart(file.stem, found), grids=grids
+    )
+
+
+def _dispatch_section(file: Path, found: Mapping[str, Any], out: Path) -> Section:
+    drawing = dispatch_peers.draw(found, file.stem)
+    if drawing is None:
+        return Section(file.stem, ["No no-op was measured."])
+    below = "files/peers"
+    files = figures.write(drawing, out / below, dispatch_peers.origin(found))
+    label = "Tasks per second of ours and of bare peers against the number of tasks"
+    shown = picture(
+        files[0], below, alt=label, caption=drawing.caption, files=[f for f in files if f.suffix != ".json"]
+    )
+    chart = charts.of_drawing(drawing)
+    blocks = [chart_block(chart, label, drawing.caption)] if chart else []
+    tables = [grid(f"{file.stem}-table", drawing.table)] if drawing.table else []
+    return Section(file.stem.replace("_", " "), charts=blocks, pictures=[shown], grids=tables)
+
+
+def _measured_on(found: Mapping[str, Any]) -> str:
+    environment = found.get("environment") or {}
+    machine, git = environment.get("machine") or {}, environment.get("git") or {}
+    if not machine:
+        return ""
+    dirty = " with uncommitted changes" if git.get("dirty") else ""
+    what = f"{machine.get('hostname')} ({machine.get('cpu')}, {machine.get('cores_usable')} cores)"
+    return f"Measured on {what}, commit {str(git.get('commit'))[:10]}{dirty}."
+
+
+def _tables(found: Any) -> Iterable[tuple[str, list[dict[str, Any]]]]:
+    """Yield the lists of objects of a file, whatever it calls them; a summary comes as a list of one."""
+    items = found.items() if isinstance(found, dict) else [("rows", found)]
+    for name, value in items:
+        if isinstance(value, list) and value and all(isinstance(row, dict) for row in value):
+            yield name, value
+        if isinstance(value, dict) and name not in ("environment", "settings") and value:
+            inner = all(isinstance(row, dict) for row in value.values())
+            yield name, [{"": key, **row} for key, row in value.items()] if inner else [value]
+
+
+def _flat_grid(name: str, rows: Sequence[Mapping[str, Any]]) -> Grid | None:
+    flat = [_flat(row) for row in rows]
+    columns = list(dict.fromkeys(key for row in flat for key in row))
+    if not columns:
+        return None
+    cells = [[_any_cell(row.get(column)) for column in columns] for row in flat[:_NUMBERS_SHOWN]]
+    note = f"The first {_NUMBERS_SHOWN} of {len(flat)} rows." if len(flat) > _NUMBERS_SHOWN else ""
+    return Grid(name, name.replace("_", " "), columns, cells, note=note)
+
+
+def _flat(row: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Return the single values of an object, inner ones as ``outer.inner``; samples and loads stay in the file."""
+    found: dict[str, Any] = {}
+    for key, value in row.items():
+        if isinstance(value, dict) and key not in ("rates", "load_before", "samples"):
+            found |= _flat(value, f"{prefix}{key}.")
+        elif isinstance(value, str | int | float) or value is None:
+            found[f"{prefix}{key}"] = value
+    return found
+
+
+def _any_cell(value: Any) -> Cell:
+    if isinstance(value, float):
+        return Cell(f"{value:.4g}", value=value)
+    return Cell("–" if value is None else str(value))
+
+
+def _words_of(row: Mapping[str, Any]) -> str:
+    """Return what a row is about: its texts but for the unit, so that no two bars have one name."""
+    return ", ".join(str(value) for key, value in row.items() if isinstance(value, str) and key != "unit")
+
+
+def _ratio_chart(name: str, found: Any) -> list[Any]:
+    """Return bars of what a file calls ``factor``, by workload; none if it has no such numbers."""
+    rows = found.get("rows") if isinstance(found, dict) else None
+    pairs = [
+        (_words_of(row), float(row["factor"]))
+        for row in rows or []
+        if isinstance(row, dict) and isinstance(row.get("factor"), int | float) and row["factor"] > 0
+    ]
+    if len(pairs) < 2:
+        return []
+    label = f"{name}: by what factor ours is faster, for {len(pairs)} workloads"
+    caption = "Ours divided by the peer: above 1 ours is faster."
+    return [chart_block(charts.factors(pairs, "ours ÷ peer"), label, caption)]
+
+
+# ---------------------------------------------------------------- commits
+
+
+def history_page(campaigns: Sequence[Shown], asv: Sequence[Mapping[str, Any]], asv_pages: str) -> Page:
+    """Return the page of what changed from commit to commit.
+
+    Parameters
+    ----------
+    campaigns
+        Those with records.
+    asv
+        Results of asv, see `asv_results`.
+    asv_pages
+        What leads to asv's own pages; empty if they are not there.
+    """
+    page = Page(
+        "history.html",
+        "Over commits",
+        "Cases that were measured at more than one commit, and the history of our own costs.",
+    )
+    if asv_pages:
+        page.sections.append(Section("asv", links=[Link("asv's own pages", asv_pages)]))
+    series = _asv_series(asv)
+    if series:
+        label = f"asv's results over commits: {len(series)} benchmarks"
+        block = chart_block(charts.history(series, "relative to the first commit"), label, "Lower is better.")
+        page.sections.append(Section("Our own costs", charts=[block]))
+    else:
+        page.sections.append(Section("Our own costs", ["No history of more than one commit is recorded by asv yet."]))
+    found = [(one, pairs) for one in campaigns if (pairs := _by_commit(one.records))]
+    for one, commits in found:
+        if len(commits) > 1:
+            page.sections.append(_commit_section(one, commits))
+    if all(len(commits) < 2 for _, commits in found):
+        page.sections.append(Section("Campaigns", ["No campaign has records of more than one commit."]))
+    return page
+
+
+def _by_commit(records: Sequence[Record]) -> list[tuple[str, list[Record]]]:
+    """Return the records by commit, the earliest first."""
+    groups: dict[str, list[Record]] = defaultdict(list)
+    for record in records:
+        groups[commit_of(record)].append(record)
+    return sorted(groups.items(), key=lambda pair: min(record.started_at for record in pair[1]))
+
+
+def _commit_section(one: Shown, commits: Sequence[tuple[str, list[Record]]]) -> Section:
+    (first, before), (last, after) = commits[0], commits[-1]
+    found = compare(before, after, metrics=(MAIN_METRIC,))
+    names = axes_of(one.cases)
+    rows = [
+        [
+            Cell(case_label(entry.params, names) or entry.app),
+            cell(entry.verdict),
+            Cell("–" if entry.effect.ratio is None else f"{entry.effect.ratio:.3f}", value=entry.effect.ratio),
+            Cell(entry.reason),
+        ]
+        for entry in found.comparisons[:_ROWS]
+    ]
+    title = f"{first} against {last}"
+    if not rows:
+        return Section(one.name, [f"{len(commits)} commits, but no case was measured at both {first} and {last}."])
+    table = Grid(f"commits-{one.name}", title, ("case", "verdict", "ratio", "why"), rows, frozenset({"ratio"}))
+    return Section(one.name, links=[Link(f"Campaign {one.name}", one.path)], grids=[table])
+
+
+def asv_results(results: Path) -> list[dict[str, Any]]:
+    """Return the result files of asv below ``results/asv``: commit, date, and numbers by benchmark; oldest first."""
+    found = []
+    for file in sorted((results / "asv").glob("*/*.json")):
+        if file.name == "machine.json":
+            continue
+        try:
+            data = json.loads(file.read_text("utf-8"))
+            numbers = {name: _asv_number(value) for name, value in data["results"].items()}
+            found.append({"commit": data["commit_hash"][:10], "date": data["date"], "numbers": numbers})
+        except (ValueError, KeyError, TypeError):
+            continue
+    return sorted(found, key=lambda entry: entry["date"])
+
+
+def _asv_number(value: Any) -> float | None:
+    """Return the one number of a benchmark without parameters; its results are the first column."""
+    column = value[0] if isinstance(value, list) and value else value
+    if isinstance(column, list):
+        column = column[0] if len(column) == 1 else None
+    return float(column) if isinstance(column, int | float) else None
+
+
+def _asv_series(asv: Sequence[Mapping[str, Any]]) -> dict[str, list[tuple[str, float]]]:
+    series: dict[str, list[tuple[str, float]]] = defaultdict(list)
+    for entry in asv:
+        for name, number in entry["numbers"].items():
+            if number is not None and number > 0:
+                series[name].append((entry["commit"], number))
+    several = {name: points for name, points in series.items() if len({commit for commit, _ in points}) > 1}
+    return {name: [(commit, number / points[0][1]) for commit, number in points] for name, points in several.items()}
+
+
+# ---------------------------------------------------------------- environment
+
+
+def environment_page(campaigns: Sequence[Shown]) -> Page:
+    """Return the page of machines, versions and settings behind the records."""
+    page = Page("environment.html", "Environment", "What the numbers may depend on, as each record states it.")
+    groups: dict[str, list[Record]] = defaultdict(list)
+    for one in campaigns:
+        for record in one.records:
+            groups[machine_of(record)].append(record)
+    for number, (name, records) in enumerate(sorted(groups.items())):
+        grids = [_machine_grid(f"machine-{number}", records), _package_grid(f"packages-{number}", records)]
+        page.sections.append(Section(name, grids=grids))
+    return page
+
+
+def _machine_grid(name: str, records: Sequence[Record]) -> Grid:
+    environments = [record.environment for record in records]
+    rows = [("records", f"{len(records):,}"), ("commits", ", ".join(sorted({commit_of(record) for record in records})))]
+    machine = environments[-1].get("machine") or {}
+    rows += [(str(key), "–" if value in (None, []) else str(value)) for key, value in machine.items()]
+    rows.append(("python", ", ".join(sorted({str(found.get("python")) for found in environments}))))
+    loads = [
+        float(load) for found in environments if (load := (found.get("load_before") or {}).get("load_1min")) is not None
+    ]
+    rows.append(("load before a repeat (1 minute)", f"{min(loads):.2f} to {max(loads):.2f}" if loads else "–"))
+    threads = sorted({json.dumps(found.get("threads"), sort_keys=True) for found in environments})
+    rows.append(("threads", "; ".join(threads)))
+    return Grid(name, "Machine", ("what", "value"), [[Cell(a), Cell(b)] for a, b in rows])
+
+
+def _package_grid(name: str, records: Sequence[Record]) -> Grid:
+    versions: dict[str, set[str]] = defaultdict(set)
+    for record in records:
+        for package, version in (record.environment.get("packages") or {}).items():
+            versions[package].add(str(version))
+    rows = [[Cell(package), Cell(", ".join(sorted(found)))] for package, found in sorted(versions.items())]
+    return Grid(name, "Packages", ("package", "versions"), rows[:_PACKAGES])
