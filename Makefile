@@ -27,7 +27,8 @@ OFFLINE := --offline --no-index --find-links $(abspath $(WHEELHOUSE))
 endif
 UV := $(BIN)/uv pip install --quiet --python $(BIN)/python $(OFFLINE)
 
-.PHONY: help setup demo test test-slurm test-faults test-devices test-agreement soak lint format docs test-site bench lock wheelhouse clean distclean
+.PHONY: help setup demo test test-slurm test-faults test-devices test-agreement soak lint format docs test-site bench asv gate \
+  gate-shown scale lock wheelhouse clean distclean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -99,10 +100,26 @@ format: setup ## let ruff rewrite what it can
 	@$(BIN)/ruff check --fix-only .
 	@$(BIN)/ruff format .
 
-bench: setup ## time our own costs in this environment (asv; printed, not saved)
-	@trap 'rm -f .asv-bench.json' EXIT; sed 's#"results/asv"#".asv/results"#' asv.conf.json >.asv-bench.json; \
-	$(BIN)/asv machine --yes --config .asv-bench.json >/dev/null; \
-	$(BIN)/asv run --config .asv-bench.json --environment existing:$(BIN)/python --dry-run --show-stderr
+# What `make bench` compares with: the newest saved run of this machine, where there is one.
+SAVED = $(wildcard .benchmarks/*/*.json)
+
+bench: setup ## time kernels and hot paths, save them, compare with the last time (FAIL=10: fail if 10 % slower)
+	@$(BIN)/python -m pytest tests/benchmarks -q -p no:xdist --benchmark-enable --benchmark-only --benchmark-autosave \
+	  --benchmark-columns=median,iqr,rounds --benchmark-sort=name $(if $(SAVED),--benchmark-compare) \
+	  $(if $(and $(SAVED),$(FAIL)),--benchmark-compare-fail=median:$(FAIL)%)
+
+asv: setup ## our own costs in this environment, saved under the last commit; for the history: asv run, asv publish
+	@$(BIN)/asv machine --yes >/dev/null
+	@$(BIN)/asv run --environment existing:$(BIN)/python --set-commit-hash HEAD --show-stderr
+
+gate: setup ## is HEAD slower than BASE (default: main)? some minutes on a quiet machine
+	@$(BIN)/qhpc gate --base $(or $(BASE),main)
+
+gate-shown: setup ## ten runs of the gate on equal commits and one on a slowed one, to results/gate (20 minutes, quiet)
+	@$(BIN)/python -m harness.gate.demonstrate --out results/gate/gate.json
+
+scale: setup ## status, report and compare on 100,000 records, to results/scale (3 minutes, quiet)
+	@$(BIN)/python -m harness.scale --out results/scale/scale.json
 
 lock: ## resolve requirements.lock anew; keeps the pins that still fit (UPGRADE=1 takes the newest)
 	@[[ -x $(BIN)/uv ]] || $(MAKE) --no-print-directory setup

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
+from math import isclose
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -179,13 +180,11 @@ def _shared_metrics(a: _Case, b: _Case, wanted: Sequence[str]) -> list[str]:
 
 def _restates_main(a: _Case, b: _Case, name: str) -> bool:
     """Tell whether a metric is a constant divided by the main one, as the rate of a fixed batch is."""
-    products = [
-        value * main
-        for case in (a, b)
-        for value, main in zip(case.samples[name], case.samples.get(MAIN_METRIC, []), strict=False)
-    ]
-    complete = all(len(case.samples[name]) == len(case.samples.get(MAIN_METRIC, [])) for case in (a, b))
-    return complete and bool(np.allclose(products, products[0], rtol=1e-6, atol=0.0))
+    if any(len(case.samples[name]) != len(case.samples.get(MAIN_METRIC, ())) for case in (a, b)):
+        return False
+    products = (x * y for case in (a, b) for x, y in zip(case.samples[name], case.samples[MAIN_METRIC], strict=True))
+    first = next(products)
+    return all(isclose(product, first, rel_tol=1e-6) for product in products)
 
 
 def _comparison(a: _Case, b: _Case, name: str, *, effect: Effect, rules: Rules) -> Comparison:

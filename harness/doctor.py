@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import resource
 import shutil
+import subprocess
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -23,6 +24,7 @@ from . import environment
 Level = Literal["ok", "warn", "info"]
 
 _GIB: Final = 2**30
+_BLAS_VARIABLES: Final = ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "BLIS_NUM_THREADS", "OMP_NUM_THREADS")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,11 +59,15 @@ def examine() -> list[Finding]:
         _frequency,
         _virtual,
         _memory,
+        _memory_limit,
         _threads,
+        _blas,
         _clock,
         _limits,
+        _slurm,
         _engines,
         _accelerators,
+        _versions,
         _code,
     )
     return [finding for look in looks for finding in look()]
@@ -153,12 +159,34 @@ def _meminfo(name: str) -> int:
     return 0
 
 
+def _memory_limit() -> Iterator[Finding]:
+    limit, total = environment.memory_limit(), _meminfo("MemTotal")
+    if limit is None:
+        return
+    tight = limit < 0.99 * total
+    advice = f"set memory_per_node below it: at {limit / _GIB:.1f} GiB the kernel ends a worker" if tight else ""
+    yield Finding("memory limit", f"{limit / _GIB:.1f} GiB by the control group", "warn" if tight else "ok", advice)
+
+
 def _threads() -> Iterator[Finding]:
     for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
         if name in os.environ:
             value = f"{name}={os.environ[name]}"
             yield Finding("threads", value, "info", "workers set their own: one thread a library, more only on request")
     yield Finding("threads of workers", "1 each, set by the engines", "ok")
+
+
+def _blas() -> Iterator[Finding]:
+    here = environment.machine()
+    given = next((os.environ[name] for name in _BLAS_VARIABLES if os.environ.get(name, "").isdigit()), None)
+    threads = int(given) if given else here["cores_usable"]
+    allowed = min(here["cores_usable"], here["quota_cores"] or here["cores_usable"])
+    over = threads > allowed
+    value = f"{environment.blas() or 'unknown'}, up to {threads} thread(s) in this process"
+    advice = (
+        f"more than the {allowed:g} core(s) there are: export OMP_NUM_THREADS={max(1, int(allowed))}" if over else ""
+    )
+    yield Finding("BLAS", value, "warn" if over else "ok", advice)
 
 
 def _clock() -> Iterator[Finding]:
@@ -183,6 +211,26 @@ def _limits() -> Iterator[Finding]:
     files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     few = files < 1024
     yield Finding("open files", f"{files} allowed", "warn" if few else "ok", "ulimit -n 4096" if few else "")
+
+
+def _slurm() -> Iterator[Finding]:
+    job = os.environ.get("SLURM_JOB_ID")
+    if job:
+        cores = os.environ.get("SLURM_CPUS_ON_NODE", "?")
+        yield Finding("Slurm job", f"{job}, {cores} core(s) on this node", "ok")
+    found = shutil.which("sbatch")
+    if found is None:
+        yield Finding("Slurm", "not here", "info", "pilots on other nodes need it, or PSI/J")
+        return
+    with suppress(OSError, subprocess.SubprocessError):
+        done = subprocess.run([found, "--version"], capture_output=True, text=True, timeout=10, check=True)
+        advice = "" if job else "a login node: measure in pilots that are jobs (--machine), not here"
+        yield Finding("Slurm", done.stdout.strip(), "ok" if job else "info", advice)
+
+
+def _versions() -> Iterator[Finding]:
+    packages = environment.package_versions()
+    yield Finding("versions", ", ".join([environment.python(), *(f"{n} {v}" for n, v in packages.items())]), "ok")
 
 
 def _engines() -> Iterator[Finding]:

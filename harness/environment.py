@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import platform
 import subprocess
+from collections.abc import Iterator
 from contextlib import suppress
 from functools import lru_cache
 from importlib.metadata import PackageNotFoundError, version
@@ -63,6 +64,8 @@ THREAD_VARIABLES: Final = (
 
 _ROOT: Final = Path(__file__).resolve().parent.parent
 _CPU: Final = Path("/sys/devices/system/cpu")
+_NO_LIMIT: Final = 2**60
+"""The first version of control groups says 'no limit' with a number near 2**63."""
 
 
 def describe() -> dict[str, Any]:
@@ -78,13 +81,18 @@ def describe() -> dict[str, Any]:
     return {
         "git": git_state(),
         "packages": package_versions(),
-        "python": f"{platform.python_implementation()} {platform.python_version()}",
+        "python": python(),
         "machine": machine(),
         "threads": {
             "variables": {name: os.environ[name] for name in THREAD_VARIABLES if name in os.environ},
-            "blas": _blas(),
+            "blas": blas(),
         },
     }
+
+
+def python() -> str:
+    """Return name and version of this interpreter."""
+    return f"{platform.python_implementation()} {platform.python_version()}"
 
 
 def machine() -> dict[str, Any]:
@@ -191,6 +199,26 @@ def cpu_quota() -> float | None:
     return None
 
 
+def memory_limit() -> int | None:
+    """Return the bytes that the control group of this process grants; None if it sets no limit."""
+    found = [text for file in _limit_files() if (text := _text(file)) is not None and text.isdigit()]
+    granted = min(map(int, found), default=None)
+    return None if granted is None or granted >= _NO_LIMIT else granted
+
+
+def _limit_files() -> Iterator[Path]:
+    """Yield where a limit may stand: in the process's own group and those above it, by either version of the system."""
+    root = Path("/sys/fs/cgroup")
+    for line in (_text(Path("/proc/self/cgroup")) or "").splitlines():
+        number, controllers, path = line.split(":", 2)
+        group = Path(path.lstrip("/"))
+        for place in (group, *group.parents):
+            if number == "0":
+                yield root / place / "memory.max"
+            elif "memory" in controllers.split(","):
+                yield root / "memory" / place / "memory.limit_in_bytes"
+
+
 def virtualized() -> bool:
     """Say whether the processor reports that a hypervisor is above it."""
     with suppress(OSError):
@@ -205,7 +233,7 @@ def _text(path: Path) -> str | None:
         return None
 
 
-def _blas() -> str | None:
+def blas() -> str | None:
     """Return name and version of the BLAS that numpy was built with."""
     try:
         import numpy as np

@@ -15,7 +15,7 @@ from .errors import UserError
 from .store import settled
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from .record import Record
 
@@ -58,24 +58,15 @@ class Filter:
             raise FilterError(f"filter {text!r}: must have the form KEY=VALUE, for example commit=1a2b3c")
         return cls(_OTHER_NAMES.get(key.strip(), key.strip()), value.strip())
 
-    def matches(self, facts: Mapping[str, str]) -> bool:
-        """Tell whether any fact of this name has the value; see `facts`."""
-        found = (value for name, value in facts.items() if name == self.key or name.endswith(f".{self.key}"))
+    def matches(self, facts: Iterable[tuple[str, str]]) -> bool:
+        """Tell whether any fact of this name has the value; facts are dotted names with their values as text."""
+        found = (value for name, value in facts if name == self.key or name.endswith(f".{self.key}"))
         return any(self._equal(value) for value in found)
 
     def _equal(self, value: str) -> bool:
         if self.key.rpartition(".")[2] in _BY_PREFIX and len(self.value) >= _PREFIX_LENGTH:
             return value.startswith(self.value)
         return value == self.value
-
-
-def facts(record: Record) -> dict[str, str]:
-    """Return everything a record can be chosen by, as text by dotted name."""
-    pairs = [(name, str(getattr(record, name))) for name in _FIELDS]
-    pairs += _flatten("params", record.params)
-    for number, pilot in enumerate(record.pool):
-        pairs += _flatten(f"pool.{number}", pilot)
-    return dict([*pairs, *_flatten("environment", record.environment)])
 
 
 def select(records: Iterable[Record], filters: Sequence[Filter]) -> list[Record]:
@@ -89,9 +80,38 @@ def select(records: Iterable[Record], filters: Sequence[Filter]) -> list[Record]
     rows = list(records)
     if not filters or not rows:
         return rows
-    known = [(record, facts(record)) for record in rows]
-    _refuse_unknown(filters, {name for _, found in known for name in found})
-    return [record for record, found in known if all(f.matches(found) for f in filters)]
+    known = _Known(filters)
+    found = [record for record in rows if known.meets(record)]
+    _refuse_unknown(filters, known.names)
+    return found
+
+
+class _Known:
+    """What filters say of parts of records; parts that records share are looked at once."""
+
+    def __init__(self, filters: Sequence[Filter]) -> None:
+        self._filters = filters
+        self._said: dict[tuple[str, int], tuple[bool, ...]] = {}
+        self.names: set[str] = set()
+
+    def meets(self, record: Record) -> bool:
+        said = [self._of(prefix, part) for prefix, part in _parts(record)]
+        return all(any(answers) for answers in zip(*said, strict=True))
+
+    def _of(self, prefix: str, part: Any) -> tuple[bool, ...]:
+        place = (prefix, id(part))
+        if not isinstance(part, dict | list) or place not in self._said:
+            facts = list(_flatten(prefix, part))
+            self.names.update(name for name, _ in facts)
+            self._said[place] = tuple(one.matches(facts) for one in self._filters)
+        return self._said[place]
+
+
+def _parts(record: Record) -> Iterator[tuple[str, Any]]:
+    yield from ((name, getattr(record, name)) for name in _FIELDS)
+    yield "params", record.params
+    yield from ((f"pool.{number}", pilot) for number, pilot in enumerate(record.pool))
+    yield from ((f"environment.{name}", part) for name, part in record.environment.items())
 
 
 def counting(records: Iterable[Record]) -> list[Record]:

@@ -48,18 +48,23 @@ def axes_at(cases: Iterable[Identified], fixed: str | None) -> list[str]:
     """
     rows = list(cases)
     kept = [name for name in axes(rows) if name != fixed]
-    apart = _parts(rows, fixed, kept)
+    always = [[pool_id(case.pool) for case in rows], *([_column(rows, fixed)] if fixed else [])]
+    columns = {name: _column(rows, name) for name in kept}
+    apart = _parts([*always, *columns.values()])
     for name in reversed(kept.copy()):
         fewer = [other for other in kept if other != name]
-        if _parts(rows, fixed, fewer) == apart:
+        if _parts([*always, *(columns[other] for other in fewer)]) == apart:
             kept = fewer
     return kept
 
 
-def _parts(cases: Sequence[Identified], fixed: str | None, names: Sequence[str]) -> int:
-    """Return how many groups of cases these parameters make."""
-    named = [*([fixed] if fixed else []), *names]
-    return len({(pool_id(case.pool), *(_text(case.params.get(name)) for name in named)) for case in cases})
+def _column(cases: Sequence[Identified], name: str) -> list[str]:
+    return [_text(case.params.get(name)) for case in cases]
+
+
+def _parts(columns: Sequence[Sequence[str]]) -> int:
+    """Return how many different rows these columns make."""
+    return len(set(zip(*columns, strict=True)))
 
 
 def pool_names(pools: Iterable[Sequence[Mapping[str, Any]]]) -> dict[str, str]:

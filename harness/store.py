@@ -29,7 +29,9 @@ from typing import Self, final
 from pydantic import ValidationError
 from pydantic_core import from_json
 
+from .compact import Sharing, collector_off
 from .errors import Exit, UserError
+from .migrate import NoWay, migrated
 from .record import SCHEMA, Record
 
 RECORDS = "records"
@@ -86,16 +88,21 @@ def read_records(path: Path | str) -> RecordSet:
     ------
     StoreError
         If ``path`` does not exist or cannot be read. A damaged line is no error: it is listed in the result.
+
+    Notes
+    -----
+    Records share equal parameters, pilots and facts of the environment (see `harness.compact`): change none in place.
     """
-    found = RecordSet()
-    for file in record_files(path):
-        for line_number, line in _lines(file):
-            result = _parse(line)
-            if isinstance(result, Record):
-                found.records.append(result)
-            else:
-                reason, torn = result
-                found.damaged.append(DamagedLine(file, line_number, reason, torn))
+    found, sharing = RecordSet(), Sharing()
+    with collector_off():
+        for file in record_files(path):
+            for line_number, line in _lines(file):
+                result = _parse(line)
+                if isinstance(result, Record):
+                    found.records.append(sharing.add(result))
+                else:
+                    reason, torn = result
+                    found.damaged.append(DamagedLine(file, line_number, reason, torn))
     return found
 
 
@@ -150,10 +157,22 @@ def _validated(line: bytes) -> Record | tuple[str, bool]:
         record = Record.from_line(line)
     except ValidationError:
         version = _schema_of(line)
-        if version is None or version <= SCHEMA:
+        if version is not None and version > SCHEMA:
+            return _too_new(version), False
+        if version is None or version == SCHEMA:
             raise
-        return _too_new(version), False
-    return record if record.schema_version <= SCHEMA else (_too_new(record.schema_version), False)
+        return _older(line)
+    if record.schema_version > SCHEMA:
+        return _too_new(record.schema_version), False
+    return record if record.schema_version == SCHEMA else _older(line)
+
+
+def _older(line: bytes) -> Record | tuple[str, bool]:
+    """Read a line of an older version of the format."""
+    try:
+        return Record.model_validate(migrated(from_json(line)))
+    except NoWay as error:
+        return str(error), False
 
 
 def _too_new(version: int) -> str:

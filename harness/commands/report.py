@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from harness.report import CampaignReport
     from harness.store import DamagedLine
 
+_MOST_ROWS = 60
+
 
 def report(
     target: Annotated[
@@ -73,7 +75,10 @@ def missing(error: ImportError) -> Exception:
 
 
 def _show(one: CampaignReport) -> None:
-    table(one.table.columns, one.table.rows, title=one.table.title, right=" ".join(one.table.right))
+    rows = one.table.rows[:_MOST_ROWS]
+    table(one.table.columns, rows, title=one.table.title, right=" ".join(one.table.right))
+    if len(rows) < len(one.table.rows):
+        note(f"the first {len(rows)} of {len(one.table.rows)} cases; all are in {one.tables[0]}")
     out().print(one.table.caption, markup=False, style="dim")
     for files in one.figures.values():
         out().print(f"figure: {files[0]}", markup=False, soft_wrap=True)

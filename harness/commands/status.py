@@ -10,6 +10,7 @@ import typer
 from ._common import DEFAULT_RESULTS, Json, Results, emit, load_campaign, note, numeric, table
 
 _MOST_SHARDS = 20
+_MOST_CASES = 60
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 def status(
     target: Annotated[str, typer.Argument(metavar="DIR|SPEC", help="A results directory, or a campaign.")],
     results: Results = DEFAULT_RESULTS,
+    *,
+    everything: Annotated[bool, typer.Option("--all", help="Show every case, however many there are.")] = False,
     as_json: Json = False,
 ) -> int:
     """Show how many repeats of each case are done, how they ended, and the medians so far."""
@@ -40,7 +43,7 @@ def status(
         emit({"campaigns": shown, "jobs": jobs, "queries": 0 if answer is None else answer.queries})
         return 0
     for directory, states, damaged in found:
-        show_states(directory.name, states)
+        show_states(directory.name, states, everything=everything)
         show_jobs(answer, directory)
         for line in damaged:
             note(f"not a record: {line.file}:{line.line_number}: {line.reason}")
@@ -125,16 +128,23 @@ def _as_dict(directory: Path, states: list[CaseState], damaged: list[DamagedLine
     }
 
 
-def show_states(campaign: str, states: list[CaseState]) -> None:
-    """Print one row a case."""
+def show_states(campaign: str, states: list[CaseState], *, everything: bool = False) -> None:
+    """Print one row a case, a table for each mini-app; of many cases those that are complete and right are left out."""
+    apps = list(dict.fromkeys(state.app for state in states))
+    if len(apps) > 1:
+        note(_title(campaign, states))
+    for app in apps or [""]:
+        mine = [state for state in states if state.app == app]
+        _show_app(f"{campaign}, {app}" if len(apps) > 1 else campaign, mine, everything=everything)
+
+
+def _show_app(title: str, states: list[CaseState], *, everything: bool) -> None:
     from harness.labels import axes, value
 
     varying = axes(states)
-    several = len({state.app for state in states}) > 1
-    columns = [*(["app"] if several else []), *varying, "pilots", "ok", "time (median)", "range", "rate", "check", ""]
+    columns = [*varying, "pilots", "ok", "time (median)", "range", "rate", "check", ""]
     rows = [
         [
-            *([state.app] if several else []),
             *(value(state.params.get(name)) for name in varying),
             state.label,
             f"{state.ok}/{state.repeats}" if state.repeats else str(state.ok),
@@ -142,9 +152,23 @@ def show_states(campaign: str, states: list[CaseState]) -> None:
             _checks(state),
             _trouble(state),
         ]
-        for state in states
+        for state in _worth_a_row(states, everything=everything)
     ]
-    table(columns, rows, title=_title(campaign, states), right="ok range rate " + numeric(varying))
+    table(columns, rows, title=_title(title, states), right="ok range rate " + numeric(varying))
+    if len(rows) < len(states):
+        note(f"{len(states) - len(rows)} of {len(states)} cases not shown: --all, or --json")
+
+
+def _worth_a_row(states: list[CaseState], *, everything: bool) -> list[CaseState]:
+    """Return all cases if they are few; else the first that are incomplete, failed or wrong, or simply the first."""
+    if everything or len(states) <= _MOST_CASES:
+        return states
+    return ([state for state in states if _wants_a_look(state)] or states)[:_MOST_CASES]
+
+
+def _wants_a_look(state: CaseState) -> bool:
+    incomplete = state.repeats is not None and state.ok < state.repeats
+    return incomplete or set(state.statuses) != {"ok"} or len(state.digests) > 1
 
 
 def _times(state: CaseState) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import PurePath
 
 from asv.config import Config
@@ -23,3 +24,14 @@ def test_the_suite_does_not_shadow_the_packages_it_measures() -> None:
 
 def test_results_of_asv_do_not_mix_with_records() -> None:
     assert PurePath(_CONFIGURATION["results_dir"]).parts == ("results", "asv")
+
+
+def test_pins_are_those_of_the_lock() -> None:
+    """So that a point of the history and a record were made with the same libraries."""
+    lock = (ROOT / "requirements.lock").read_text("utf-8")
+    locked: dict[str, set[str]] = {}
+    for name, version in re.findall(r"^([\w.-]+)==([\w.]+)", lock, re.MULTILINE):
+        locked.setdefault(name, set()).add(version)
+    pins = {name.removeprefix("pip+"): wanted for name, (wanted,) in _CONFIGURATION["matrix"]["req"].items() if wanted}
+    wrong = {name: wanted for name, wanted in pins.items() if wanted not in locked.get(name.replace("_", "-"), set())}
+    assert wrong == {}

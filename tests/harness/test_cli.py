@@ -15,6 +15,7 @@ from tests.architecture.source import ROOT
 from tests.harness.conftest import Qhpc
 
 COMMANDS = ["init", "new-app", "list", "describe", "plan", "run", "status", "report", "compare", "doctor"]
+COMMANDS += ["gate", "export", "migrate"]
 
 
 def test_help_names_every_command_and_every_exit_code(qhpc: Qhpc) -> None:

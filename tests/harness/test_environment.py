@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -95,3 +96,60 @@ def test_the_doctor_warns_of_a_busy_machine(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr("os.getloadavg", lambda: (0.0, 1.0, 1.0))
     (load,) = (finding for finding in examine() if finding.subject == "load")
     assert load.level == "ok"
+
+
+def _finding(subject: str) -> Any:
+    return next((finding for finding in examine() if finding.subject == subject), None)
+
+
+def test_the_doctor_warns_of_more_blas_threads_than_cores(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENBLAS_NUM_THREADS", "1")
+    assert _finding("BLAS").level == "ok"
+    monkeypatch.setenv("OPENBLAS_NUM_THREADS", "99999")
+    blas = _finding("BLAS")
+    assert blas.level == "warn"
+    assert "99999 thread(s)" in blas.value
+    assert "OMP_NUM_THREADS=" in blas.advice
+
+
+def test_the_doctor_warns_of_a_memory_limit_below_the_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(environment, "memory_limit", lambda: 2**28)
+    assert _finding("memory limit").level == "warn"
+    monkeypatch.setattr(environment, "memory_limit", lambda: None)
+    assert _finding("memory limit") is None
+
+
+@pytest.mark.parametrize(
+    ("groups", "limits", "expected"),
+    [
+        ("0::/user/job", {"user/job/memory.max": "max", "user/memory.max": "4096", "memory.max": "8192"}, 4096),
+        ("0::/user/job", {"user/job/memory.max": "max"}, None),
+        ("5:cpu,memory:/job", {"memory/job/memory.limit_in_bytes": "1024"}, 1024),
+        ("5:cpu,memory:/job", {"memory/job/memory.limit_in_bytes": str(2**63 - 4096)}, None),
+        ("", {}, None),
+    ],
+)
+def test_the_smallest_memory_limit_of_all_groups_counts(
+    monkeypatch: pytest.MonkeyPatch, groups: str, limits: dict[str, str], expected: int | None
+) -> None:
+    files = {"/proc/self/cgroup": groups, **{f"/sys/fs/cgroup/{name}": text for name, text in limits.items()}}
+    monkeypatch.setattr(environment, "_text", lambda path: files.get(str(path)))
+    assert environment.memory_limit() == expected
+
+
+def test_the_doctor_knows_a_slurm_job_and_a_login_node(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "sbatch").write_text("#!/bin/sh\necho slurm 22.05.8\n")
+    (tmp_path / "sbatch").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    monkeypatch.delenv("SLURM_JOB_ID", raising=False)
+    slurm = _finding("Slurm")
+    assert (slurm.value, slurm.level) == ("slurm 22.05.8", "info")
+    assert "login node" in slurm.advice
+    monkeypatch.setenv("SLURM_JOB_ID", "17")
+    assert _finding("Slurm").level == "ok"
+    assert _finding("Slurm job").value.startswith("17, ")
+
+
+def test_the_doctor_lists_versions() -> None:
+    assert _finding("versions").value.startswith(environment.python())
+    assert "numpy" in _finding("versions").value
