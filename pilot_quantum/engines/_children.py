@@ -35,6 +35,10 @@ class Reaper:
         """Kill this process group when the driver dies; from any thread."""
         self._tell(f"+{group}\n")
 
+    def watch_process(self, pid: int) -> None:
+        """Kill this process alone when the driver dies or `close` is called; from any thread."""
+        self._tell(f"+{-pid}\n")
+
     def forget(self, group: int) -> None:
         """Leave this process group alone from now on; from any thread."""
         self._tell(f"-{group}\n")

@@ -1,7 +1,8 @@
 """Ends the workers of a driver that died without saying goodbye.
 
-Runs as a plain script, outside the driver's session: reads ``+PGID`` and ``-PGID`` lines; when the driver is gone, or
-takes leave with a line ``.``, kills the process groups still listed and removes directories. A thread inside a worker
+Runs as a plain script, outside the driver's session: reads ``+PGID`` and ``-PGID`` lines, with ``-PID``
+in place of PGID for a single process; when the driver is gone, or takes leave with a line ``.``, kills what is still
+listed and removes directories. A thread inside a worker
 could not do this, because a simulator may hold the interpreter's lock for minutes. Arguments: the driver's process id,
 then the directories.
 
@@ -42,7 +43,7 @@ def main() -> None:
             gone = True
     for group in groups:
         with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(group, signal.SIGKILL)
+            os.kill(-group, signal.SIGKILL)
     for directory in directories:
         shutil.rmtree(directory, ignore_errors=True)
 

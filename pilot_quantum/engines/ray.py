@@ -2,31 +2,25 @@
 
 from __future__ import annotations
 
-import contextlib
-import functools
-import logging
-import os
-import shutil
 import socket
 import sys
-import tempfile
 import threading
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
+
+import psutil
 
 from .._registry import check_options
 from ..descriptions import PilotDescription
 from ..errors import PilotFailed
 from ..launchers.base import Allocation
 from ._children import Reaper, kill_group
+from ._ray_cluster import cluster, first_line
 from ._ray_nodes import RayNodes, kill_far_group
 from ._ray_token import import_ray
-from .base import AbstractEngine, EngineEvents, WorkerSlot, numerical_environment, worker_environment
+from .base import AbstractEngine, EngineEvents, WorkerSlot, worker_environment
 
 ray = import_ray()
-
-_log = logging.getLogger(__name__)
 
 
 class RayEngine(AbstractEngine):
@@ -49,16 +43,19 @@ class RayEngine(AbstractEngine):
         self._places: dict[int, int] = {}
         self._groups: dict[int, int] = {}
         self._reaper: Reaper | None = None
+        self._gone: set[int] = set()
 
     def start(self, allocation: Allocation) -> None:
         """Start the private cluster, or join the one this driver has; bring nodes of other machines into it."""
-        _cluster.acquire(allocation)
+        cluster.acquire(allocation, self)
         self._held = True
         self._reaper = Reaper()
         self._nodes.start(allocation)
 
     def start_worker(self, slot: WorkerSlot) -> None:
         """Create an actor and ask it where it is."""
+        if cluster.died is not None:
+            raise PilotFailed(cluster.died)
         environment = worker_environment(slot)
         where = self._nodes.strategy(slot.node)
         options = {"num_cpus": 0, "max_concurrency": 1, **({} if where is None else {"scheduling_strategy": where})}
@@ -75,7 +72,7 @@ class RayEngine(AbstractEngine):
                 self._places[index] = pid
                 self.events.ready(index, generation, host, pid)
             else:
-                self.events.lost(index, generation, f"the Ray actor did not start: {_first_line(answer)}")
+                self.events.lost(index, generation, f"the Ray actor did not start: {first_line(answer)}")
 
         _on_completed(actor.place.remote(), ready)
 
@@ -93,7 +90,7 @@ class RayEngine(AbstractEngine):
     def stop_worker(self, index: int) -> None:
         """Kill the actor's process, and on this host whatever its tasks have started."""
         slot, actor, _ = self._actors.pop(index, (None, None, None))
-        if actor is not None and ray.is_initialized():
+        if actor is not None and ray.is_initialized() and cluster.died is None:  # else it would wait for ever
             ray.kill(actor)
         pid = self._places.pop(index, None)
         if slot is not None and slot.node.agent is not None and pid is not None:
@@ -107,7 +104,7 @@ class RayEngine(AbstractEngine):
         if isinstance(answer, bytes):
             self.events.answered(index, generation, answer)
         else:
-            self.events.lost(index, generation, f"the Ray actor died: {_first_line(answer)}")
+            self.events.lost(index, generation, f"the Ray actor died: {first_line(answer)}")
 
     def _watch(self, index: int, group: int) -> None:
         self._groups[index] = group
@@ -121,10 +118,29 @@ class RayEngine(AbstractEngine):
         self._nodes.close()
         if self._held:
             self._held = False
-            _cluster.release()
+            cluster.release(self)
         if self._reaper is not None:
             self._reaper.close()
             self._reaper = None
+
+    def lose_all(self, reason: str) -> None:
+        """Report every worker as lost; from the cluster's thread."""
+        for index, (slot, _, _) in list(self._actors.items()):
+            self.events.lost(index, slot.generation, reason)
+
+    def look_after_actors(self) -> None:
+        """Report actors whose process is gone; from the cluster's thread, now and then.
+
+        Ray goes by a connection that closes, which a child of the actor can hold open. It gets one round to report
+        first: it knows the reason.
+        """
+        for index, pid in list(self._places.items()):
+            slot = self._actors[index][0] if index in self._actors else None
+            if slot is None or slot.node.agent is not None or _runs(pid):
+                continue
+            if pid in self._gone:
+                self.events.lost(index, slot.generation, "the process of the Ray actor is gone")
+            self._gone.add(pid)
 
     def client(self) -> Any:
         """Return the ``ray`` module, connected to the cluster of this pilot."""
@@ -155,128 +171,11 @@ class _InOrder:
                 self._due += 1
 
 
-class _Cluster:
-    """The Ray cluster of this driver process, shared by its pilots.
-
-    Ray asks the kernel to kill its servers when the *thread* that started them ends, so the cluster lives in a thread
-    of its own from ``ray.init`` to ``ray.shutdown``.
-    """
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._users = 0
-        self._thread: threading.Thread | None = None
-        self._started = threading.Event()
-        self._ended = threading.Event()
-        self._error: BaseException | None = None
-
-    def acquire(self, allocation: Allocation) -> None:
-        with self._lock:
-            if not ray.is_initialized():
-                self._started.clear()
-                self._ended.clear()
-                self._error = None
-                self._thread = threading.Thread(target=self._live, args=(allocation,), name="pilot-ray", daemon=True)
-                self._thread.start()
-                self._started.wait()
-            if self._error is not None:
-                raise PilotFailed(f"Ray did not start: {_first_line(self._error)}") from self._error
-            self._users += 1
-
-    def release(self) -> None:
-        with self._lock:
-            self._users -= 1
-            if self._users == 0 and self._thread is not None:
-                self._ended.set()
-                self._thread.join()
-                self._thread = None
-
-    def _live(self, allocation: Allocation) -> None:
-        # Ray puts Unix sockets into this directory, whose paths may have at most 107 characters.
-        directory = tempfile.mkdtemp(prefix="pq-", dir=_short_directory())
-        try:
-            _start_ray(allocation, directory)
-            self._started.set()
-            self._ended.wait()
-            ray.shutdown()
-        except Exception as error:  # noqa: BLE001 - raised again by the thread that waits for the start
-            self._error = error
-        finally:
-            self._started.set()
-            shutil.rmtree(directory, ignore_errors=True)
-
-
-def _start_ray(allocation: Allocation, directory: str) -> None:
-    """Start Ray, a second time if the first fails: on a busy machine its fixed limit of 30 s can be too short."""
+def _runs(pid: int) -> bool:
     try:
-        _init_ray(allocation, str(Path(directory, "r")))  # Ray opens its own directory to everybody
-    except Exception as error:  # noqa: BLE001 - Ray raises bare exceptions here
-        _log.warning("Ray did not start, trying once more: %s", _first_line(error))
-        ray.shutdown()
-        _init_ray(allocation, str(Path(directory, "s")))
-
-
-def _init_ray(allocation: Allocation, directory: str) -> None:
-    if os.environ.get("RAY_AUTH_MODE") != "token":
-        _log.warning("Ray was imported before its engine: this cluster has no token, any local user can reach it")
-    environment = {
-        **numerical_environment(),
-        "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),
-        "RAY_USAGE_STATS_ENABLED": "0",
-    }
-    far = any(node.agent is not None for node in allocation.nodes)
-    here = {"num_cpus": allocation.cores, "num_gpus": allocation.gpus}
-    head_only = {"num_cpus": 0, "num_gpus": 0, "_node_ip_address": allocation.driver_address}
-    _keep_notes_off_stdout()
-    with _environment(environment):
-        ray.init(
-            address="local",
-            include_dashboard=False,
-            log_to_driver=False,
-            logging_level=logging.ERROR,
-            _temp_dir=directory,
-            **(head_only if far else here),
-        )
-
-
-_cluster = _Cluster()
-
-
-def _keep_notes_off_stdout() -> None:
-    """Send raylet's notes on dead workers, which we report ourselves, to the log: Ray prints them to stdout."""
-    module = sys.modules.get("ray._private.worker")
-    original = getattr(module, "print_to_stdstream", None)
-    if original is None or getattr(original, "keeps_notes", False):
-        return
-
-    @functools.wraps(original)
-    def quietly(data: dict[str, Any], *args: Any, **kwargs: Any) -> None:
-        if data.get("pid") == "raylet":
-            _log.debug("raylet: %s", data.get("lines"))
-        else:
-            original(data, *args, **kwargs)
-
-    quietly.keeps_notes = True  # type: ignore[attr-defined]  # a mark on a function
-    module.print_to_stdstream = quietly  # type: ignore[union-attr]  # it was found in this module
-
-
-def _short_directory() -> str | None:
-    candidate = Path(tempfile.gettempdir())
-    return None if len(str(candidate)) < 40 else "/tmp"  # noqa: S108 - mkdtemp below it is private (0700)
-
-
-@contextlib.contextmanager
-def _environment(values: dict[str, str]) -> Iterator[None]:
-    before = {key: os.environ.get(key) for key in values}
-    os.environ.update(values)
-    try:
-        yield
-    finally:
-        for key, value in before.items():
-            if value is None:
-                os.environ.pop(key, None)
-            else:
-                os.environ[key] = value
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 def _actor_class() -> Any:
@@ -323,8 +222,3 @@ def _wait_for(reference: Any, callback: Callable[[Any], None]) -> None:
     except ray.exceptions.RayError as error:
         value = error
     callback(value)
-
-
-def _first_line(error: object) -> str:
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return lines[0] if lines else type(error).__name__
