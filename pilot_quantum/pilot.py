@@ -384,10 +384,8 @@ def _gpus(resources: Resources) -> float:
 
 
 def _takes_early(worker: Worker, lane: Lane, now: float) -> bool:
-    if not _soon_idle(worker, now) or lane.alone or worker.resources != lane.spec.resources:
-        return False
-    if lane.again:  # what may kill its worker must not take the answer of the task before it along
-        return False
+    if not _soon_idle(worker, now) or lane.alone or lane.again or worker.resources != lane.spec.resources:
+        return False  # `again`: what may kill its worker must not take the answer of the task before it along
     if len(lane) <= len(worker.pilot._workers):  # the last tasks wait for whoever is free first
         return False
     return (lane.expected_s or PREFETCH_S) < PREFETCH_S
