@@ -215,18 +215,19 @@ def _environment(left: Any, right: Any, wire: int) -> Any:
 
 
 def _pulled_back(gates: Any, target: Any, wires: tuple[int, ...]) -> Any:
-    """Return the target behind each gate: what ψ before all later gates must resemble; (layers, gates, 2ⁿ)."""
+    """Return the target behind all gates: what the circuit's first state must resemble, shape (2ⁿ,).
+
+    The states in between are not kept: who goes forward again gets each back by applying its gate (an orthogonal
+    matrix), which costs less than memory outside the cache.
+    """
     from jax import lax
-    from jax import numpy as jnp
 
-    def layer(state: Any, of_layer: Any) -> tuple[Any, Any]:
-        seen = []
+    def layer(state: Any, of_layer: Any) -> tuple[Any, None]:
         for place in reversed(range(len(wires))):
-            seen.append(state)
             state = _apply(state, of_layer[place].T, wires[place])
-        return state, jnp.stack(seen[::-1])
+        return state, None
 
-    return lax.scan(layer, target, gates, reverse=True)
+    return lax.scan(layer, target, gates, reverse=True)[0]
 
 
 def _sweeps(n: int, number: int) -> Callable[..., Any]:
@@ -239,19 +240,22 @@ def _sweeps(n: int, number: int) -> Callable[..., Any]:
     def gates_of(p: Any, q: Any) -> Any:
         return jnp.einsum("...j,...k,jkab->...ab", p, q, products)
 
-    def layer(state: Any, behind: Any) -> tuple[Any, Any]:
+    def layer(states: Any, of_layer: Any) -> tuple[Any, Any]:
+        behind, state = states
         found = []
         for place, wire in enumerate(wires):
-            environment = _environment(behind[place], state, wire)
+            behind = _apply(behind, of_layer[place], wire)
+            environment = _environment(behind, state, wire)
             u, _, vt = jnp.linalg.svd(jnp.einsum("jkab,ab->jk", products, environment))
             found.append((u[:, 0], vt[0]))
             state = _apply(state, gates_of(u[:, 0], vt[0]), wire)
-        return state, (jnp.stack([p for p, _ in found]), jnp.stack([q for _, q in found]))
+        return (behind, state), (jnp.stack([p for p, _ in found]), jnp.stack([q for _, q in found]))
 
     def sweep(_: Any, carried: Any) -> Any:
         p, q, target, _ = carried
-        _, behind = _pulled_back(gates_of(p, q), target, wires)
-        state, (p, q) = lax.scan(layer, jnp.zeros_like(target).at[0].set(1), behind)
+        gates = gates_of(p, q)
+        start = _pulled_back(gates, target, wires), jnp.zeros_like(target).at[0].set(1)
+        (_, state), (p, q) = lax.scan(layer, start, gates)
         return p, q, target, target @ state
 
     def sweeps(p: Any, q: Any, target: Any) -> tuple[Any, Any, Any]:
@@ -309,20 +313,21 @@ def value_and_gradient(n: int, layers: int) -> Callable[..., Any]:
 
     wires = ansatz.order(n)
 
-    def layer(state: Any, of_layer: Any) -> tuple[Any, Any]:
-        gates, behind = of_layer
+    def layer(states: Any, gates: Any) -> tuple[Any, Any]:
+        behind, state = states
         environments = []
         for place, wire in enumerate(wires):
-            environments.append(_environment(behind[place], state, wire))
+            behind = _apply(behind, gates[place], wire)
+            environments.append(_environment(behind, state, wire))
             state = _apply(state, gates[place], wire)
-        return state, jnp.stack(environments)
+        return (behind, state), jnp.stack(environments)
 
     def slope(angles: Any, target: Any) -> tuple[Any, Any]:
         four = angles[n:].reshape(layers, n - 1, ansatz.ANGLES)
         gates, back_gates = jax.vjp(_gates, four)
         start, back_start = jax.vjp(_product_state, angles[:n])
-        front, behind = _pulled_back(gates, target, wires)
-        end, environments = lax.scan(layer, start, (gates, behind))
+        front = _pulled_back(gates, target, wires)
+        (_, end), environments = lax.scan(layer, (front, start), gates)
         overlap = target @ end
         gradient = jnp.concatenate([back_start(front)[0], back_gates(environments)[0].reshape(-1)])
         return 1 - overlap**2, -2 * overlap * gradient

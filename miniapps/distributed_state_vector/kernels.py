@@ -107,7 +107,12 @@ _SIMULATORS: Final = {
     "aer": "aer_simulator",
     "quimb": "quimb_simulator",
     "stim": "stim_simulator",
+    "cudaq": "cudaq_simulator",
 }
+
+
+_PACKAGES: Final = {"cudaq": "cudaq"}
+"""What to install for a simulator that no extra brings: CUDA-Q picks its build by the CUDA that is there."""
 
 
 def run_rank(job: Job, ranks: Any) -> Share | None:
@@ -131,9 +136,8 @@ def run_rank(job: Job, ranks: Any) -> Share | None:
     try:
         module = import_module(f".{_SIMULATORS[job.simulator]}", __package__)
     except ImportError as error:
-        raise Missing(
-            f"simulator {job.simulator!r} needs {error.name}: pip install 'qhpc-miniapps[statevector]'"
-        ) from error
+        package = _PACKAGES.get(job.simulator, "'qhpc-miniapps[statevector]'")
+        raise Missing(f"simulator {job.simulator!r} needs {error.name}: pip install {package}") from error
     imported_s = time.perf_counter() - start
     compute: Callable[[Job, Circuit, Place], Share] = module.compute
     place = Place(

@@ -14,10 +14,10 @@ from .observables import Term, terms
 
 FamilyName = Literal["strongly_entangling", "random", "qft", "efficient_su2", "qaoa_ring", "ghz", "file"]
 Method = Literal["statevector", "tensor_network", "stabilizer"]
-SimulatorName = Literal["jax", "lightning", "aer", "quimb", "stim"]
+SimulatorName = Literal["jax", "lightning", "aer", "cudaq", "quimb", "stim"]
 
 SIMULATORS: Final[dict[str, tuple[str, ...]]] = {
-    "statevector": ("jax", "lightning", "aer"),
+    "statevector": ("jax", "lightning", "aer", "cudaq"),
     "tensor_network": ("aer", "quimb"),
     "stabilizer": ("stim", "aer"),
 }
@@ -118,13 +118,19 @@ class DistributedStateVector(Params):
         family = FAMILIES.get(self.family)
         if self.method == "stabilizer" and family is not None and not family.clifford:
             raise ValueError(f"method = 'stabilizer': family {self.family!r} is not made of Clifford gates")
-        if self.gpu and self.simulator not in ("jax", "aer"):
-            raise ValueError(f"gpu = true: simulator {self.simulator!r} has no GPU version here; choose jax or aer")
+        if self.gpu and self.simulator not in ("jax", "aer", "cudaq"):
+            raise ValueError(
+                f"gpu = true: simulator {self.simulator!r} has no GPU version here; choose jax, aer or cudaq"
+            )
+        if self.simulator == "cudaq" and not self.gpu and self.precision == "single":
+            raise ValueError("precision = 'single': simulator 'cudaq' has only complex128 on CPUs; choose 'double'")
         return self
 
     @model_validator(mode="after")
     def _shard_rules(self) -> DistributedStateVector:
         if self.method != "statevector":
+            return self
+        if self.simulator == "cudaq" and self.gpu and self.shards_per_rank == 1:
             return self
         if self.simulator != "jax":
             for name in ("ranks", "shards_per_rank"):

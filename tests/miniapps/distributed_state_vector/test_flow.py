@@ -115,7 +115,7 @@ def test_a_gpu_that_no_pilot_holds_is_unsupported(manager: PilotManager) -> None
         ({"ranks": 16}, "16 shards need 8 qubits"),
         ({"simulator": "aer"}, "no gradient"),
         ({"simulator": "lightning", "ranks": 2}, "without MPI"),
-        ({"simulator": "stim"}, "has jax, lightning, aer"),
+        ({"simulator": "stim"}, "has jax, lightning, aer, cudaq"),
         ({"mode": "expval", "method": "stabilizer"}, "not made of Clifford gates"),
         ({"observables": "ZZ"}, "string of 6 letters"),
         ({"depth": 3}, "has no depth"),

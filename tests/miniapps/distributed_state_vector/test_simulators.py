@@ -118,6 +118,15 @@ def test_every_simulator_gives_the_values_of_the_dense_state(method: str, simula
     assert len(share.evaluations_s) == 1
 
 
+def test_cudaq_gives_the_values_of_the_dense_state() -> None:
+    pytest.importorskip("cudaq", reason="CUDA-Q is installed by hand: pip install cudaq")
+    spec = CircuitSpec("random", 5, 2, seed=2)
+    asked = _job("ZZZII,XYXXX,IIZIZ", 5, simulator="cudaq", spec=spec)
+    share = kernels.run_rank(asked, PLACE)
+    assert share is not None
+    np.testing.assert_allclose(share.values, values(build(spec), _paulis(asked)), atol=1e-9)
+
+
 def test_ranks_share_the_observables_of_a_stabilizer_state() -> None:
     job = _job("z_all", 5, method="stabilizer", simulator="stim")
     shares = [kernels.run_rank(job, Place(rank, 2, "", 1, 1, gpu=False, timeout_s=5)) for rank in range(2)]
