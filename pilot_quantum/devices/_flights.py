@@ -137,7 +137,7 @@ class Flights:
         self._close(lane, flight, "failed", str(error))
         if len(flight.units) == 1 or not isinstance(error, DeviceError):
             for unit in flight.units:
-                unit.fail(error)
+                unit.fail(self._loop.clock.now(), error)
             self._owner.changed()
             return
         for unit in flight.units:
@@ -314,7 +314,7 @@ class Flights:
                 return
             self._leave(lane, flight)
             for unit in flight.units:
-                unit.fail(error or DeviceError("no counts came back"))
+                unit.fail(self._loop.clock.now(), error or DeviceError("no counts came back"))
             return
         if not flight.adopted:  # what an earlier process spent was counted when the journal was read
             lane.ended(**self._used(flight))
