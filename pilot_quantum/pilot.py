@@ -248,7 +248,7 @@ class Pilot:
         allocation = self._launcher.acquire()
         self._clock_phase("launcher")
         self._enter(PilotState.STARTING)
-        start_hub(self._hub)
+        start_hub(self._hub, self._launcher)
         self._engine.start(allocation)
         self._clock_phase("engine")
         return allocation

@@ -252,9 +252,15 @@ class Flights:
         if again:
             self._poll_later(lane, flight)
 
-    def withdraw(self, lane: Lane, flight: Flight, reason: str) -> None:
-        """Ask for the end of a waiting job; its circuits go elsewhere once that is confirmed."""
-        flight.withdrawn = reason
+    def withdraw(self, lane: Lane, flight: Flight, reason: str, *, moving: bool = False) -> None:
+        """Ask for the end of a waiting job; its circuits go elsewhere once that is confirmed.
+
+        Parameters
+        ----------
+        moving
+            Whether another device has become better, and nothing is wrong with this one: then it was no attempt.
+        """
+        flight.withdrawn, flight.moving = reason, moving
         job_id = flight.job_id or ""
 
         def asked(_none: None, error: BaseException | None) -> None:
@@ -269,6 +275,9 @@ class Flights:
 
     def _cancelled(self, lane: Lane, flight: Flight) -> None:
         reason = flight.withdrawn or "the vendor cancelled the job"
+        for unit in flight.units if flight.moving else ():
+            unit.attempts -= 1
+            unit.moves += 1
         self._close(lane, flight, "cancelled", reason)
         self._return(lane, flight, "withdraw", reason)
 

@@ -85,6 +85,7 @@ class Unit:
     unreachable: set[str] = field(default_factory=set)
     queued: bool = False
     attempts: int = 0
+    moves: int = 0
     alone: bool = False
     fixed: str | None = None
     decisions: list[Decision] = field(default_factory=list)
@@ -121,6 +122,7 @@ class Flight:
     view: JobView = _QUEUED
     polls: int = 0
     withdrawn: str = ""
+    moving: bool = False
     adopted: bool = False
 
 

@@ -335,12 +335,11 @@ class DeviceBroker:
         if mine is None or not mine.online:
             self._flights.withdraw(lane, flight, f"{lane.trouble or 'it is down'}; {best.device}: {route.reason}")
             return
-        sooner = mine.completion_s - best.completion_s > max(
-            self.settings.gain_s, self.settings.gain * mine.completion_s
-        )
+        gain_s = max(self.settings.gain_s, self.settings.gain * mine.completion_s)
+        sooner = mine.completion_s - best.completion_s > gain_s
         better = (best.fidelity or 0.0) > (mine.fidelity or 0.0) + 0.02
-        if sooner or better:
-            self._flights.withdraw(lane, flight, f"{best.device} has become better: {route.reason}")
+        if (sooner or better) and unit.moves < self.settings.moves:
+            self._flights.withdraw(lane, flight, f"{best.device} has become better: {route.reason}", moving=True)
 
     # What is known of devices.
 

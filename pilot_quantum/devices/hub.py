@@ -25,11 +25,13 @@ from .broker import BrokerSettings, DeviceBroker
 from .clock import RealClock, VirtualClock
 from .journal import Journal
 from .routing import POLICIES, RoutingPolicy, Weighted
+from .scheduled import given, returned
 from .task_device import DeviceTicket, unpacked
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
 
+    from ..launchers.qpus import Qpu
     from ..trace import RoutingDecision
 
 _log = logging.getLogger(__name__)
@@ -42,9 +44,11 @@ OPTIONS: Final = {
     "clock": str,
     "refresh_s": float,
     "reroute_s": float,
+    "scheduled": bool,
 }
 """``device_options`` of a pilot: ``policy`` (fastest, fidelity, weighted, cheapest); ``weight``, ``floor`` and
-``share`` of the weighted one; ``journal`` (file of paid work); ``clock`` (real or virtual); two of `BrokerSettings`."""
+``share`` of the weighted one; ``journal`` (file of paid work); ``clock`` (real or virtual); two of `BrokerSettings`;
+``scheduled`` (also the devices that a batch system gives to the job, see `scheduled`)."""
 
 
 @final
@@ -74,6 +78,7 @@ class DeviceHub:
         self._devices = tuple(devices)
         self._options = dict(options)
         self._left_s = left_s
+        self._every = bool(self._options.get("scheduled", False))
         self._policy = _policy(self._options)
         clock = str(self._options.get("clock", "real"))
         if clock not in ("real", "virtual"):
@@ -93,8 +98,26 @@ class DeviceHub:
         """Whether the devices' times are simulated."""
         return self._virtual
 
-    def start(self) -> None:
-        """Open the broker and the gateway."""
+    @property
+    def asks_the_batch_system(self) -> bool:
+        """Whether some devices are a batch system's to give."""
+        return self._every or any(device.resource for device in self._devices)
+
+    def start(self, qpus: Sequence[Qpu] = ()) -> None:
+        """Open the broker and the gateway.
+
+        Parameters
+        ----------
+        qpus
+            Devices that a batch system gave to the pilot's job.
+
+        Raises
+        ------
+        PilotFailed
+            If a device that is a batch system's to give was not given.
+        """
+        if self.asks_the_batch_system:
+            self._devices = given(self._devices, qpus, every=self._every)
         journal = self._options.get("journal")
         self._journal = Journal(str(journal)) if journal is not None else None
         usual = BrokerSettings()
@@ -123,6 +146,7 @@ class DeviceHub:
             listener.close()
         if broker is not None:
             broker.close()
+        returned(self._devices)
         if journal is not None:
             journal.close()
         if directory is not None:
@@ -139,6 +163,8 @@ class DeviceHub:
 
     def problem(self, request: DeviceRequest) -> str | None:
         """Return why no device of this pilot can ever serve a request, as far as is known; None if one may."""
+        if self._every and self.broker is None:
+            return None  # what it will hold is known only once the job runs
         lanes = self.broker.lanes if self.broker is not None else {}
         reasons = []
         for device in self._devices:
