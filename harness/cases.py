@@ -167,8 +167,10 @@ def key_of(
 
 def _identity_of(pilot: PilotDescription) -> dict[str, Any]:
     values = {field.name: getattr(pilot, field.name) for field in fields(pilot) if field.name not in _NOT_IN_THE_KEY}
-    if values["devices"]:
-        values["devices"] = [asdict(device) for device in pilot.devices]
+    if values["devices"] or values["device_options"]:
+        # so that devices keep the keys they had before batch systems could give them: no empty ``resource``
+        made = [asdict(device) for device in pilot.devices]
+        values["devices"] = [{k: v for k, v in one.items() if k != "resource" or v} for one in made]
     else:  # so that pilots without devices keep the keys they had before there were any
         del values["devices"], values["device_options"]
     return {name: dict(value) if isinstance(value, Mapping) else value for name, value in values.items()}

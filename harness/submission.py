@@ -64,6 +64,25 @@ class PoolShards:
 
 
 @dataclass(frozen=True, slots=True)
+class JobOptions:
+    """How the jobs of a submission run.
+
+    Attributes
+    ----------
+    walltime_s
+        Time limit of each, instead of the pilots' or the machine's.
+    traces
+        Whether they keep the traces of their tasks.
+    """
+
+    walltime_s: float | None = None
+    traces: bool = False
+
+
+AS_THE_MACHINE_SAYS: Final = JobOptions()
+
+
+@dataclass(frozen=True, slots=True)
 class Submission:
     """What ``submission.json`` says, and where it lies.
 
@@ -154,7 +173,9 @@ def _slug(label: str, slugs: set[str]) -> str:
 # ---------------------------------------------------------------- scripts
 
 
-def batch_job(submission: Submission, shards: PoolShards, pool: Pool, *, walltime_s: float | None = None) -> BatchJob:
+def batch_job(
+    submission: Submission, shards: PoolShards, pool: Pool, how: JobOptions = AS_THE_MACHINE_SAYS
+) -> BatchJob:
     """Return the job, or the array of jobs, that runs the shards of a pool.
 
     Raises
@@ -168,14 +189,15 @@ def batch_job(submission: Submission, shards: PoolShards, pool: Pool, *, walltim
     count = len(shards.shards)
     here = submission.directory.resolve()
     memories = [pilot.memory_per_node for pilot in pilots]
-    command = [machine.python or sys.executable, "-m", "harness", "shard", str(here), shards.slug]
+    command = [machine.python or sys.executable, "-m", "harness", "shard", *(["--traces"] if how.traces else [])]
+    command += [str(here), shards.slug]
     return BatchJob(
         name=submission.name_of(shards.slug),
         nodes=sum(pilot.nodes for pilot in pilots),
         cores_per_node=max(pilot.cores_per_node or 1 for pilot in pilots),
         gpus_per_node=max(pilot.gpus_per_node or 0 for pilot in pilots),
         memory_per_node=None if None in memories else max(memory or 0 for memory in memories),
-        walltime_s=walltime_s or (max(limits) if limits else machine.walltime_s),
+        walltime_s=how.walltime_s or (max(limits) if limits else machine.walltime_s),
         log=f"{here / 'logs' / shards.slug}-{{job}}.log",
         command=[*command, ELEMENT if count > 1 else "0"],
         environment=_environment(here, machine),

@@ -42,7 +42,7 @@ from .policies import Backfill, Choice, FastestFirst, LeastLoaded, PilotLoad, Po
 from .runtime import PilotView, Runtime
 from .states import PilotState, TaskState
 from .task import Task
-from .trace import PilotTrace, RankTrace, RunTrace, StageTrace, TaskTrace, summarize
+from .trace import PilotTrace, RankTrace, RoutingDecision, RunTrace, StageTrace, TaskTrace, summarize
 
 __all__ = [
     "Backfill",
@@ -72,6 +72,7 @@ __all__ = [
     "Resources",
     "Retries",
     "RoundRobin",
+    "RoutingDecision",
     "RunTimeLimit",
     "RunTrace",
     "Runtime",

@@ -300,7 +300,7 @@ def _payload(worker: Worker, lane: Lane, tasks: list[Task], ranks: Ranks | None 
     if any(type(call) is SharingCall for call in calls):
         shared = _shared(worker, calls)
         calls = [bytes(call) if type(call) is SharingCall else call for call in calls]
-    ticket = worker.pilot._ticket(lane, tasks[0].number)
+    ticket = worker.pilot._ticket(lane, tasks)
     return pickle.dumps((forget, new, shared, number, calls, HAND_BACK_S, ranks, ticket), 5)
 
 

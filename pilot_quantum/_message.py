@@ -27,6 +27,8 @@ class Message:
         Expected run time of all tasks, in seconds; infinite if unknown.
     gang
         The gang whose rank this message starts; None for ordinary tasks.
+    hub
+        Devices of the pilot, which know where the tasks' circuits went; None if it has none.
     times
         Start and end of each task on the worker's clock, interleaved; None until answered.
     """
@@ -38,6 +40,7 @@ class Message:
         "estimate_s",
         "gang",
         "host",
+        "hub",
         "peak_rss",
         "pilot",
         "reason",
@@ -59,6 +62,7 @@ class Message:
         self.worker = worker.index
         self.host = worker.host
         self.driver_host = worker.pilot.driver_host
+        self.hub = worker.pilot.devices
         self.bound_s = now
         self.sent_s: float | None = None
         self.returned_s: float | None = None
@@ -111,6 +115,7 @@ class Message:
             error=task.error,
             ranks=() if self.gang is None else self.gang.traces(),
             earlier=task.earlier,
+            routing=() if self.hub is None else self.hub.decisions(task.number, task.attempt),
         )
 
     def rank_trace(self, rank: int) -> RankTrace:

@@ -19,9 +19,6 @@ def without_choice(lane: Lane, candidates: Sequence[Pilot]) -> str:
     return "the pilot it asks for" if asks else "the only running pilot that fits"
 
 
-# .spec.pilots is not None and len(lane.spec.pilots) == 1 else "the only running pilot that fits"
-
-
 def circumstances(chosen: str, lane: Lane, workers: Sequence[Worker], *, overtakes: bool) -> str:
     """Add to the reason for a pilot what else led to this binding.
 

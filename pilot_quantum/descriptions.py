@@ -122,6 +122,10 @@ class DeviceDescription:
         Longest life of a session, and the longest pause between two jobs in which it is kept.
     budget
         What may be spent.
+    resource
+        Name under which the batch system gives the device to the pilot's job: of QRMI, a licence, or the type of a GRES
+        ``qpu``. The pilot fails if the job was not given it, and credentials are taken from what QRMI says of it. Empty
+        means that the device is not the batch system's to give.
     """
 
     name: str
@@ -133,11 +137,13 @@ class DeviceDescription:
     session_ttl_s: float = 3600.0
     session_idle_s: float = 60.0
     budget: Budget | None = None
+    resource: str = ""
 
     def __post_init__(self) -> None:
         for what in ("name", "kind"):
             text = getattr(self, what)
             _require(isinstance(text, str) and bool(text), what, text, "must be a string that is not empty")
+        _require(isinstance(self.resource, str), "resource", self.resource, "must be a string")
         _require(self.access in _ACCESS, "access", self.access, f"must be one of {', '.join(_ACCESS)}")
         _require(
             isinstance(self.options, Mapping), "options", self.options, "must be a mapping of option names to values"

@@ -10,7 +10,7 @@ import socket
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from ._message import Message
     from .devices.hub import DeviceHub
     from .devices.task_device import DeviceTicket
+    from .task import Task
 
 PREFETCH_S = 0.03
 """A worker gets its next message early if the one it works on is expected to take no longer than this."""
@@ -247,7 +248,7 @@ class Pilot:
         allocation = self._launcher.acquire()
         self._clock_phase("launcher")
         self._enter(PilotState.STARTING)
-        start_hub(self._hub)
+        start_hub(self._hub, self._launcher)
         self._engine.start(allocation)
         self._clock_phase("engine")
         return allocation
@@ -270,10 +271,10 @@ class Pilot:
             finally:
                 self._gone.set()
 
-    def _ticket(self, lane: Lane, number: int) -> DeviceTicket | None:
-        """Return what a task needs to reach the pilot's devices; None if it asks for none."""
+    def _ticket(self, lane: Lane, tasks: Sequence[Task]) -> DeviceTicket | None:
+        """Return what tasks of a lane need to reach the pilot's devices; None if they ask for none."""
         request, hub = lane.spec.resources.device, self._hub
-        return None if request is None or hub is None else hub.ticket(request, number)
+        return None if request is None or hub is None else hub.ticket(request, [(t.number, t.attempt) for t in tasks])
 
     @property
     def _worker_count(self) -> int:
@@ -334,7 +335,7 @@ class Pilot:
         return on_roomy_nodes(self, resources, resources.ranks)
 
     def _has_open_worker(self, now: float) -> bool:
-        """Return whether some worker is idle, or works on something short enough to be sent more."""
+        """Return whether some worker is idle, or soon will be."""
         return any(w.ready and not w.retired and (not w.inflight or _soon_idle(w, now)) for w in self._workers)
 
     def _has_room(self, resources: Resources) -> bool:

@@ -34,6 +34,36 @@ class RankTrace:
 
 
 @dataclass(frozen=True, slots=True)
+class RoutingDecision:
+    """One step of some circuits of a task on their way through the devices of its pilot.
+
+    Attributes
+    ----------
+    time_s
+        When: by the driver's clock, or, if ``simulated``, seconds of the devices' simulated clock.
+    device
+        Name of the device; empty if the decision is about none.
+    action
+        ``"wait"`` (for a device, or for any), ``"send"``, ``"withdraw"`` (taken back from a device that has become
+        worse than another, or is down), ``"retry"`` (given back after a failure), ``"recover"`` (found in the journal,
+        or by its tag at the vendor) or ``"stop"`` (no device can or may run it: a limit, a budget, a failure for good).
+    reason
+        Why, as a clause; of several circuits, of the first.
+    circuits
+        How many circuits of the task it was decided for, within a second.
+    simulated
+        Whether ``time_s`` is of a simulated clock.
+    """
+
+    time_s: float
+    device: str
+    action: str
+    reason: str
+    circuits: int = 1
+    simulated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class TaskTrace:
     """History of one task; a time is None for a state that was never reached.
 
@@ -72,6 +102,8 @@ class TaskTrace:
         The ranks of a gang, whose own times are those of rank 0; empty for other tasks.
     earlier
         Attempts before this one, oldest first, with the state ``lost`` (its worker died) or ``failed`` (it raised).
+    routing
+        Which devices of the pilot this attempt's circuits went to, and why, in order of time; empty without devices.
     """
 
     task: int
@@ -98,6 +130,7 @@ class TaskTrace:
     error: str | None = None
     ranks: tuple[RankTrace, ...] = ()
     earlier: tuple[TaskTrace, ...] = ()
+    routing: tuple[RoutingDecision, ...] = ()
 
     @property
     def run_s(self) -> float | None:
@@ -122,7 +155,8 @@ class TaskTrace:
         """Return the trace that `as_dict` was made from, also after a way through JSON."""
         ranks = tuple(RankTrace(**rank) for rank in values["ranks"])
         earlier = tuple(cls.from_dict(attempt) for attempt in values["earlier"])
-        return cls(**{**values, "ranks": ranks, "earlier": earlier})
+        routing = tuple(RoutingDecision(**decision) for decision in values.get("routing", ()))
+        return cls(**{**values, "ranks": ranks, "earlier": earlier, "routing": routing})
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,13 +253,14 @@ def summarize(traces: Iterable[TaskTrace]) -> dict[str, Any]:
     -------
     dict
         ``tasks``, ``messages`` (packed sends), ``attempts``, ``pilots`` and ``workers`` (tasks on each), ``run_s_sum``,
-        ``run_s_median``, ``wait_s_median``, ``cpu_s_sum``, ``peak_rss_max`` (bytes), ``states`` (count of each).
+        ``run_s_median``, ``wait_s_median``, ``cpu_s_sum``, ``peak_rss_max`` (bytes), ``states`` (count of each), and,
+        if devices were used, ``routing`` (circuits of each action and device, of all attempts).
         Medians and maxima are None without data.
     """
     rows = list(traces)
     runs = [r.run_s for r in rows if r.run_s is not None]
     waits = [r.wait_s for r in rows if r.wait_s is not None]
-    return {
+    found = {
         "tasks": len(rows),
         "messages": round(sum(1 / r.message_tasks for r in rows), 3),
         "attempts": sum(r.attempt for r in rows),
@@ -238,6 +273,17 @@ def summarize(traces: Iterable[TaskTrace]) -> dict[str, Any]:
         "cpu_s_sum": sum(r.cpu_s for r in rows if r.cpu_s is not None),
         "peak_rss_max": max((r.peak_rss for r in rows if r.peak_rss is not None), default=None),
     }
+    routing = _routed(attempt for row in rows for attempt in (*row.earlier, row))
+    return {**found, "routing": routing} if routing else found
+
+
+def _routed(attempts: Iterable[TaskTrace]) -> dict[str, int]:
+    counts: dict[str, int] = {}
+    for attempt in attempts:
+        for decision in attempt.routing:
+            what = f"{decision.action} {decision.device}".strip()
+            counts[what] = counts.get(what, 0) + decision.circuits
+    return counts
 
 
 def _count(values: Iterable[str]) -> dict[str, int]:

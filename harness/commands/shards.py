@@ -24,19 +24,21 @@ def shard(
     submission: Annotated[Path, typer.Argument(help="Directory of the submission.")],
     slug: Annotated[str, typer.Argument(help="Its pool.")],
     number: Annotated[int, typer.Argument(help="Number of the shard.")],
+    *,
+    traces: Annotated[bool, typer.Option("--traces", help="Keep the traces of its tasks.")] = False,
 ) -> int:
     """Run one shard of a submission; called by its job."""
     from harness.errors import Exit
     from harness.submission import note_end, read
 
     told = read(submission)
-    code, interrupted = _run_shard(told, slug, number)
+    code, interrupted = _run_shard(told, slug, number, traces=traces)
     if not interrupted:  # a job that is told to end may be started again
         note_end(submission, slug, number, code)
     return 0 if code == Exit.CASES_FAILED else code
 
 
-def _run_shard(told: Submission, slug: str, number: int) -> tuple[int, bool]:
+def _run_shard(told: Submission, slug: str, number: int, *, traces: bool) -> tuple[int, bool]:
     from harness.inside import budget_s, place
     from harness.progress import Quiet
     from harness.run import Runner
@@ -48,7 +50,12 @@ def _run_shard(told: Submission, slug: str, number: int) -> tuple[int, bool]:
         plan = _plan_of(told, slug, number, results)
         note(f"shard {slug} {number}: {plan.repeats_missing} repeats to run")
         result = Runner(
-            plan, results, observer=Quiet(), budget_s=budget_s(told.machine.grace_s), place=place(told.machine)
+            plan,
+            results,
+            observer=Quiet(),
+            budget_s=budget_s(told.machine.grace_s),
+            place=place(told.machine),
+            traces=traces,
         ).run()
     states = case_states((planned.case for planned in plan.cases), read_records(results).records)
     if result.interrupted is not None:

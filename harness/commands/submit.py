@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from harness.machines import Machine
     from harness.plan import Plan
     from harness.spec import CampaignFile
-    from harness.submission import Repeat, Submission
+    from harness.submission import JobOptions, Repeat, Submission
 
 _TRIED: Final = ("failed", "timeout", "cancelled", "check_failed", "unsupported")
 
@@ -39,6 +39,9 @@ Jobs = Annotated[
 Walltime = Annotated[
     float | None,
     typer.Option("--walltime-s", min=1, help="Time limit of a job, instead of the pilots' or the machine's."),
+]
+Traces = Annotated[
+    bool, typer.Option("--traces", help="Keep the trace of every task of the repeats that run then: qhpc trace.")
 ]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Print the scripts; submit and write nothing.")]
 
@@ -52,6 +55,7 @@ def submit(
     repeats: Repeats = None,
     jobs: Jobs = 1,
     walltime_s: Walltime = None,
+    traces: Traces = False,
     option: MachineOptions = None,
     dry_run: DryRun = False,
     as_json: Json = False,
@@ -61,6 +65,8 @@ def submit(
     Nothing has to stay behind: ``qhpc status``, ``resume``, ``cancel``, ``logs`` and ``collect`` work from the files of
     the results directory and what Slurm says. Repeats that a job of an earlier submission may still run are left out.
     """
+    from harness.submission import JobOptions
+
     file = load_campaign(spec)
     where = load_machine(machine, option)
     if where is None:
@@ -69,7 +75,8 @@ def submit(
     plan = planning.make(file, directory, only=only, repeats=repeats, machine=where)
     with naming(file):
         planning.refuse_misfits(plan)
-    return _hand_in(file, plan, directory, where, jobs=jobs, walltime_s=walltime_s, dry_run=dry_run, as_json=as_json)
+    how = JobOptions(walltime_s, traces=traces)
+    return _hand_in(file, plan, directory, where, jobs=jobs, how=how, dry_run=dry_run, as_json=as_json)
 
 
 def resume(
@@ -83,6 +90,7 @@ def resume(
     option: MachineOptions = None,
     jobs: Jobs = 1,
     walltime_s: Walltime = None,
+    traces: Traces = False,
     dry_run: DryRun = False,
     as_json: Json = False,
 ) -> int:
@@ -91,7 +99,7 @@ def resume(
     Without ``--failed``, ``--timeout`` or ``--missing`` everything that is not ok is run again.
     """
     from harness.errors import UserError
-    from harness.submission import read_all
+    from harness.submission import JobOptions, read_all
 
     directory = directory_of(target, results)
     earlier = read_all(directory)
@@ -102,7 +110,8 @@ def resume(
     plan = planning.make(file, directory, only=None, repeats=None, machine=where)
     kinds = [name for name, wanted in (("failed", failed), ("timeout", timeout), ("missing", missing)) if wanted]
     plan = _only_those(plan, planning.recorded(directory), kinds) if kinds else plan
-    return _hand_in(file, plan, directory, where, jobs=jobs, walltime_s=walltime_s, dry_run=dry_run, as_json=as_json)
+    how = JobOptions(walltime_s, traces=traces)
+    return _hand_in(file, plan, directory, where, jobs=jobs, how=how, dry_run=dry_run, as_json=as_json)
 
 
 def directory_of(target: str, results: Path) -> Path:
@@ -149,7 +158,7 @@ def _hand_in(
     machine: Machine,
     *,
     jobs: int,
-    walltime_s: float | None,
+    how: JobOptions,
     dry_run: bool,
     as_json: bool,
 ) -> int:
@@ -159,7 +168,7 @@ def _hand_in(
     submission = files.new(directory, machine, files.cut(plan, taken, jobs))
     pools = {pool.label: pool for pool in plan.pools}
     scripts = {
-        shards.slug: files.script(files.batch_job(submission, shards, pools[shards.pool], walltime_s=walltime_s))
+        shards.slug: files.script(files.batch_job(submission, shards, pools[shards.pool], how))
         for shards in submission.pools
     }
     if dry_run:

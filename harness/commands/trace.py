@@ -13,12 +13,13 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from harness.record import Record
-    from harness.traces import PilotUsage, Timeline, TraceFile, WorkerUsage
+    from harness.traces import PilotUsage, Routed, Timeline, TraceFile, WorkerUsage
 
 _COLUMNS = (
     *("pilot", "worker", "tasks", "messages", "lost", "window s", "busy", "idle", "idle, tasks queued", "CPU/busy"),
     *("wait p50 s", "wait p95 s", "first task s"),
 )
+_ROUTING = ("device", "action", "circuits", "decisions", "first", "last", "reason of the first")
 _WORKERS_SHOWN = 32
 
 
@@ -45,6 +46,7 @@ def trace(
     """Export the trace of a repeat to Perfetto, draw pilots x workers over time, and show how well they were used.
 
     Of several traces the last one is taken. The JSON file opens in ui.perfetto.dev and chrome://tracing.
+    Where circuits ran on quantum devices, a second table says which went where and why; --json has every decision.
     Waits are from submission to start; "first task" counts from the request of the pilot to the first task sent.
     """
     from harness.traces import read_timeline
@@ -152,8 +154,30 @@ def _show(file: TraceFile, timeline: Timeline, files: dict[str, Path]) -> None:
         rows += [_row("", str(worker.worker), worker, 1) for worker in shown]
     title = f"{_title(timeline)} (case {file.key}): {timeline.tasks} tasks in {timeline.end_s:.4g} s"
     table(_COLUMNS, rows, title=title, right=" ".join(_COLUMNS[1:]))
+    if timeline.routing:
+        _show_routing(timeline)
     for kind, path in files.items():
         out().print(f"{kind}: {path}", markup=False, soft_wrap=True)
+
+
+def _show_routing(timeline: Timeline) -> None:
+    """Show how many circuits went where, with the first reason of each kind of decision."""
+    groups: dict[tuple[str, str], list[Routed]] = {}
+    for row in sorted(timeline.routing, key=lambda row: row.at_s):
+        groups.setdefault((row.device or "any", row.action), []).append(row)
+    rows = [
+        [
+            *what,
+            str(sum(row.circuits for row in found)),
+            str(len(found)),
+            *(f"{found[place].at_s:.4g} s" for place in (0, -1)),
+            found[0].reason,
+        ]
+        for what, found in groups.items()
+    ]
+    simulated = any(row.simulated for row in timeline.routing)
+    clock = "seconds of the devices' simulated clock" if simulated else "seconds since the start"
+    table(_ROUTING, rows, title=f"Routing over devices ({clock})", right="circuits decisions first last")
 
 
 def _extremes(pilot: PilotUsage) -> list[WorkerUsage]:
@@ -196,6 +220,7 @@ def _as_dict(file: TraceFile, timeline: Timeline, files: dict[str, Path]) -> dic
         "tasks_per_slice": timeline.tasks_per_slice,
         "end_s": timeline.end_s,
         "clocks": clocks,
+        "routing": [asdict(row) for row in timeline.routing],
         "pilots": [asdict(pilot) for pilot in usage(timeline)],
         "files": {kind: str(path) for kind, path in files.items()},
     }

@@ -1,4 +1,4 @@
-"""Routing of circuits over devices, ours against the usual ways: ``python -m harness.peers.routing [--quick]``.
+"""Routing of circuits over devices, ours against the usual ways: ``python -m harness.peers.routing``.
 
 Three emulated devices with other people's queues, drifting errors and an outage; 500 circuits. Every way drives the
 same broker on a simulated clock, over the same world (the devices' queues depend on the seed alone), so everything here
@@ -16,7 +16,10 @@ least-busy-each
 Worlds: ``model`` (queues from arrival rates), ``calm`` (the same without outage, and with equal queues), ``recorded``
 (queues of three of IBM's Eagles in November 2023, of which the number of jobs was recorded, and their
 length is assumed).
-The policy was fixed without tuning; `DEVELOPMENT` seeds are for trying things, results are of `SEEDS`.
+The policy was fixed without tuning; `DEVELOPMENT` seeds are for trying things (``--quick``), results are of `SEEDS`.
+
+The file is written after each world of each seed, and the same command goes on from there; ``--budget-s`` ends it in
+time.
 """
 
 from __future__ import annotations
@@ -25,10 +28,12 @@ import argparse
 import json
 import random
 import statistics
-from collections.abc import Sequence
+import time
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -130,10 +135,11 @@ def run(world: str, way: str, seed: int, *, circuits: int = 500) -> Row:
     )
 
 
-def _circuits(number: int) -> list[Any]:
+@lru_cache(maxsize=4)
+def _circuits(number: int) -> tuple[Any, ...]:
     """Return circuits of twelve structures in turn, with angles of their own."""
     specs = [CircuitSpec(*_KINDS[index % len(_KINDS)], seed=index) for index in range(number)]
-    return [to_qiskit(build(spec), measure=True) for spec in specs]
+    return tuple(to_qiskit(build(spec), measure=True) for spec in specs)
 
 
 def devices(world: str, seed: int, *, in_flight: int) -> list[DeviceDescription]:
@@ -177,9 +183,11 @@ def _recorded(rng: random.Random) -> dict[str, list[list[float]]]:
     return rows
 
 
-def compare(seeds: Sequence[int], worlds: Sequence[str] = WORLDS, *, circuits: int = 500) -> list[Row]:
-    """Run every way through every world of every seed."""
-    return [run(world, way, seed, circuits=circuits) for world in worlds for seed in seeds for way in WAYS]
+def rounds(seeds: Sequence[int]) -> Iterator[tuple[str, int, int]]:
+    """Yield (world, seed, circuits) of the study, a seed after the other; fewer circuits look for the crossover."""
+    for seed in seeds:
+        yield from ((world, seed, 500) for world in WORLDS)
+        yield from ((world, seed, circuits) for circuits in (10, 30, 100) for world in ("model", "calm"))
 
 
 def summary(rows: Sequence[Row]) -> list[dict[str, Any]]:
@@ -214,65 +222,92 @@ def summary(rows: Sequence[Row]) -> list[dict[str, Any]]:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the study, print its summary, write its numbers."""
+    """Run what is missing of the study, writing its numbers as they come; print its summary."""
+    parser = argparse.ArgumentParser(description="routing over emulated devices, ours against the usual ways")
+    parser.add_argument("--quick", action="store_true", help="development seeds, nothing is written")
+    parser.add_argument("--budget-s", type=float, default=float("inf"), help="start no round after this many seconds")
+    parser.add_argument("--file", type=Path, default=FILE)
+    options = parser.parse_args(arguments)
+    start_s = time.monotonic()
+    rows = [] if options.quick else recorded_rows(options.file)
+    done = {(row.world, row.seed, row.circuits) for row in rows}
+    todo = [one for one in rounds(DEVELOPMENT if options.quick else SEEDS) if one not in done]
+    left = len(todo)
+    for world, seed, circuits in todo:
+        if time.monotonic() - start_s > options.budget_s:
+            break
+        rows += [run(world, way, seed, circuits=circuits) for way in WAYS]
+        left -= 1
+        if not options.quick:
+            write(rows, options.file)
+    show(summary(rows), left)
+
+
+def show(found: Sequence[dict[str, Any]], left: int) -> None:
+    """Print the summary."""
     from rich.console import Console
     from rich.table import Table
 
-    parser = argparse.ArgumentParser(description="routing over emulated devices, ours against the usual ways")
-    parser.add_argument("--quick", action="store_true", help="development seeds, nothing is written")
-    parser.add_argument("--file", type=Path, default=FILE)
-    options = parser.parse_args(arguments)
-    seeds = DEVELOPMENT if options.quick else SEEDS
-    rows = compare(seeds)
-    for circuits in () if options.quick else (10, 30, 100):
-        rows += compare(seeds, ("model", "calm"), circuits=circuits)
-    found = summary(rows)
-    table = Table(
-        "world",
-        "circuits",
-        "way",
-        "median",
-        "their time / ours: least",
-        "median",
-        "most",
-        "ours slower",
-        "fidelity",
-        "ours −",
-    )
+    ratios = ("their time / ours: least", "median", "most")
+    table = Table("world", "circuits", "way", "median", *ratios, "ours slower", "fidelity", "ours −")
     for row in found:
-        ratios = [f"{row[key]:.2f}" for key in ("ratio_least", "ratio_median", "ratio_most")]
-        rest = [
+        table.add_row(
+            *(str(row[key]) for key in ("world", "circuits", "way")),
+            f"{row['makespan_s_median']:.0f} s",
+            *(f"{row[key]:.2f}" for key in ("ratio_least", "ratio_median", "ratio_most")),
             f"{row['ours_slower']}/{row['runs']}",
             f"{row['fidelity_mean']:.3f}",
             f"{row['fidelity_ours_minus_this']:+.3f}",
-        ]
-        table.add_row(
-            row["world"], str(row["circuits"]), row["way"], f"{row['makespan_s_median']:.0f} s", *ratios, *rest
         )
-    Console(width=140).print(table)
-    if not options.quick:
-        write(rows, found, options.file)
+    console = Console(width=140)
+    console.print(table)
+    if left:
+        console.print(f"{left} rounds are left: the same command goes on from here")
 
 
-def write(rows: Sequence[Row], found: list[dict[str, Any]], file: Path) -> None:
-    """Write every run and the summary."""
+def _settings() -> dict[str, Any]:
+    settings = {
+        "policy": repr(adaptive()),
+        "shots": SHOTS,
+        "batch": _BATCH,
+        "targets": TARGETS,
+        "seeds": SEEDS,
+        "development_seeds": DEVELOPMENT,
+    }
+    made: dict[str, Any] = json.loads(json.dumps(settings))
+    return made
+
+
+def recorded_rows(file: Path) -> list[Row]:
+    """Return the runs of a file; none if it does not exist.
+
+    Raises
+    ------
+    SystemExit
+        If it was made with other settings.
+    """
+    if not file.exists():
+        return []
+    data = json.loads(file.read_text("utf-8"))
+    if data["settings"] != _settings():
+        raise SystemExit(f"{file}: made with other settings ({data['settings']}); move it away")
+    return [Row(**row) for row in data["runs"]]
+
+
+def write(rows: Sequence[Row], file: Path) -> None:
+    """Write every run and the summary; the file is always whole."""
     file.parent.mkdir(parents=True, exist_ok=True)
     data = {
         "kind": "projected",
-        "started_at": datetime.now(UTC).isoformat(timespec="seconds"),
-        "settings": {
-            "policy": repr(adaptive()),
-            "shots": SHOTS,
-            "batch": _BATCH,
-            "targets": TARGETS,
-            "seeds": SEEDS,
-            "development_seeds": DEVELOPMENT,
-        },
+        "written_at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "settings": _settings(),
         "environment": describe(),
-        "summary": found,
+        "summary": summary(rows),
         "runs": [asdict(row) for row in rows],
     }
-    file.write_text(json.dumps(data, indent=1, allow_nan=False) + "\n", "utf-8")
+    scratch = file.with_name(f".{file.name}.tmp")
+    scratch.write_text(json.dumps(data, indent=1, allow_nan=False) + "\n", "utf-8")
+    scratch.replace(file)
 
 
 if __name__ == "__main__":

@@ -35,6 +35,7 @@ QPUS: Final = 256
 WIDEST: Final = 28
 SAMPLER_SHOTS: Final = 4096
 """Assumed for the QPU where the batch was computed exactly: the vendor's default, also the paper's for cutting."""
+FORMULA: Final = f"{QPUS} QPUs, mean of 8 × 4 + 2 s"
 _PUBLISHED_NAMES: Final = {"ionq_simulator": "IonQ simulator (cloud)", "aer_cpu": "Aer, CPU", "aer_gpu": "Aer, GPU"}
 _COLUMNS: Final = (
     "series",
@@ -62,7 +63,7 @@ def draw(request: Request) -> Drawing:
     """Draw the figure from a campaign's cases, of which `applies` must be true."""
     cases = _usable(request.cases)
     looks = series.looks(_series_names(cases))
-    rows = [*_measured(cases), *_published(), *_projected(cases)]
+    rows = [*_measured(cases), *_published(), *_projected(cases), *_by_formula(cases)]
     points = pd.DataFrame(rows, columns=list(_COLUMNS))
     caption = _caption(cases, points, request, series.crowd_note(looks))
     with style.styled():
@@ -143,6 +144,30 @@ def _projected(cases: Sequence[CaseSummary]) -> list[_Row]:
         name = f"{QPUS} QPUs ({qpu_duration.EAGLE.name})"
         rows.append(_row(name, "projected", (width, BATCH, 0), times, source="qdreamer law qpu_duration"))
     return rows
+
+
+def _emulated(cases: Sequence[CaseSummary]) -> list[CaseSummary]:
+    """Return the batches that an emulated QPU ran alone, on a simulated clock."""
+    return [
+        case
+        for case in cases
+        if case.kind == "projected"
+        and [device["kind"] for pilot in case.pool for device in pilot.get("devices", ())] == ["emulated"]
+    ]
+
+
+def _by_formula(cases: Sequence[CaseSummary]) -> list[_Row]:
+    """Return the published projection, with the circuits of the emulated QPU in place of the published eight."""
+    rows = []
+    for case in _emulated(cases):
+        if case.main is not None:
+            jobs, dispatch_s = BATCH // QPUS, qpu_duration.EAGLE.dispatch_s
+            each = (time / int(case.params["n_circuits"]) for time in (case.main.median, case.main.low, case.main.high))
+            low, middle, high = sorted(jobs * time + dispatch_s for time in each)
+            counts = int(case.params["n_qubits"]), BATCH, case.main.n
+            source = f"published formula on case {case.key}"
+            rows.append(_row(FORMULA, "projected", counts, (middle, low, high), source=source))
+    return sorted(rows, key=lambda row: (row[2], row[3]))
 
 
 def _workload(cases: Sequence[CaseSummary]) -> dict[int, tuple[int, int]]:
@@ -228,6 +253,8 @@ def _caption(cases: Sequence[CaseSummary], points: pd.DataFrame, request: Reques
         )
     if "projected" in kinds:
         parts.append(_projected_text(cases))
+    if emulated := _emulated(cases):
+        parts.append(_formula_text(emulated))
     return " ".join([*parts, request.origin.sentence()])
 
 
@@ -259,6 +286,16 @@ def _projected_text(cases: Sequence[CaseSummary]) -> str:
         f"({eagle.job_s:g} s + {_span(shots)} shots{assumed} x ({1e6 * eagle.repetition_s:g} µs repetition delay + "
         f"readout + depth {_span(depths)})) + {eagle.dispatch_s:g} s dispatch; band: delays of {low:g} to {high:g} µs; "
         "no queue, no routing."
+    )
+
+
+def _formula_text(emulated: Sequence[CaseSummary]) -> str:
+    sizes = {int(case.params["n_circuits"]) for case in emulated}
+    names = sorted({device["name"] for case in emulated for pilot in case.pool for device in pilot["devices"]})
+    return (
+        f"Emulated QPU ({', '.join(names)}): {_span(sizes)} circuits, one a job, nobody else in the queue, on a simulated "
+        f"clock. Published formula: mean of its circuits x {BATCH // QPUS} (= {BATCH:,} / {QPUS}) + "
+        f"{qpu_duration.EAGLE.dispatch_s:g} s; assumes perfect scaling, exclusive access, a representative sample."
     )
 
 

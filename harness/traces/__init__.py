@@ -20,7 +20,7 @@ from .capture import timeline_of
 from .chrome import chrome_trace, write_chrome
 from .clocks import Bar, ClockOffset, bars, clock_offsets
 from .store import TraceFile, find_traces, read_timeline, trace_name, write_timeline
-from .timeline import Slice, Timeline
+from .timeline import Routed, Slice, Timeline
 from .usage import PilotUsage, WorkerUsage, usage
 
 if TYPE_CHECKING:
@@ -30,6 +30,7 @@ __all__ = [
     "Bar",
     "ClockOffset",
     "PilotUsage",
+    "Routed",
     "Slice",
     "Timeline",
     "TraceFile",

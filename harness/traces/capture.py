@@ -12,15 +12,16 @@ import socket
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import groupby
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
-from .timeline import Slice, Timeline
+from .timeline import Routed, Slice, Timeline
 
 if TYPE_CHECKING:
-    from pilot_quantum import PilotTrace, RankTrace, RunTrace, TaskTrace
+    from pilot_quantum import PilotTrace, RankTrace, RoutingDecision, RunTrace, TaskTrace
 
 MAX_SLICES: Final = 50_000
 """Above this many attempts and ranks, tasks share slices."""
+_T = TypeVar("_T")
 SEVERAL: Final = "several"
 """Function and state of a slice whose tasks differ in them."""
 
@@ -73,7 +74,29 @@ def timeline_of(run: RunTrace, *, max_slices: int = MAX_SLICES, **origin: object
         tasks=len(run.tasks),
         tasks_per_slice=max((one.tasks for one in slices), default=1),
         origin=origin,
+        routing=tuple(_routing(run, start_s, max_slices)),
     )
+
+
+def _routing(run: RunTrace, start_s: float, limit: int) -> Iterator[Routed]:
+    """Yield the decisions of every attempt; too many of them are put together in a row by device and action."""
+    rows = [
+        Routed(one.task, one.attempt, d.time_s - (0.0 if d.simulated else start_s), *_what(d), d.circuits, d.simulated)
+        for task in run.tasks
+        for one in (*task.earlier, task)
+        for d in one.routing
+    ]
+    if len(rows) <= limit:
+        yield from rows
+        return
+    rows.sort(key=lambda row: (row.device, row.action, row.at_s))
+    for _, alike in groupby(rows, lambda row: (row.device, row.action)):
+        for group in _cut(list(alike), -(-len(rows) // limit)):
+            yield replace(group[0], circuits=sum(row.circuits for row in group))
+
+
+def _what(decision: RoutingDecision) -> tuple[str, str, str]:
+    return decision.device, decision.action, decision.reason
 
 
 def _parts(task: TaskTrace) -> Iterator[_Part]:
@@ -107,7 +130,7 @@ def _groups(parts: list[_Part], limit: int) -> list[list[_Part]]:
     return [group for _, run in groupby(parts, lambda part: part.lane) for group in _cut(list(run), step)]
 
 
-def _cut(run: list[_Part], size: int) -> Iterator[list[_Part]]:
+def _cut(run: list[_T], size: int) -> Iterator[list[_T]]:
     return (run[at : at + size] for at in range(0, len(run), size))
 
 

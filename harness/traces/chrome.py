@@ -1,6 +1,7 @@
 """A timeline as a trace for Perfetto (https://ui.perfetto.dev) and ``chrome://tracing``: the JSON trace event format.
 
-One process for the manager (stages, submissions, bindings, a counter of queued tasks), one for each pilot: its start,
+One process for the manager (stages, submissions, bindings, a counter of queued tasks, the routing of circuits over
+devices with its reasons), one for each pilot: its start,
 one thread a worker with a slice a task, a counter of running tasks. A gang has a slice in the thread of each rank.
 Arrows lead from the binding of a message to its first task. What was shortened is said in ``otherData``.
 """
@@ -30,7 +31,7 @@ START_TID: Final = 1
 """Thread of a pilot's start; worker *w* is thread *w* + 2."""
 MAX_ARROWS: Final = 10_000
 """With more slices, single submissions and bindings are left out: the counters say the same, in a tenth of the size."""
-_STAGES, _SUBMISSIONS, _BINDINGS = 1_000, 1, 2
+_STAGES, _SUBMISSIONS, _BINDINGS, _ROUTING = 1_000, 1, 2, 3
 
 
 def chrome_trace(timeline: Timeline) -> dict[str, Any]:
@@ -89,6 +90,22 @@ def _manager(timeline: Timeline, placed: list[Bar]) -> Iterator[Event]:
     if len(timeline.slices) <= MAX_ARROWS:
         yield from _submissions(timeline)
         yield from _bindings(timeline, placed)
+    if timeline.routing:
+        yield from _routing(timeline, placed)
+
+
+def _routing(timeline: Timeline, placed: list[Bar]) -> Iterator[Event]:
+    """Yield a mark for each decision of a broker; those of a simulated clock stand where their task began."""
+    yield _thread(MANAGER_PID, _ROUTING, "routing over devices", 102)
+    begins = {(bar.slice.task, bar.slice.attempt): bar.begin_s for bar in reversed(placed)}
+    for row in timeline.routing:
+        at_s = begins.get((row.task, row.attempt), 0.0) if row.simulated else row.at_s
+        name = f"{row.action} {row.device}".strip() + (f" ×{row.circuits}" if row.circuits > 1 else "")
+        args = {"task": row.task, "attempt": row.attempt, "circuits": row.circuits, "reason": row.reason}
+        if row.simulated:
+            args["simulated_s"] = row.at_s
+        place = {"pid": MANAGER_PID, "tid": _ROUTING, "s": "t"}
+        yield {"name": name, "cat": "routing", "ph": "i", "ts": at_s * 1e6, **place, "args": args}
 
 
 def _stages(stages: Iterable[StageTrace]) -> Iterator[Event]:

@@ -22,16 +22,18 @@ from typing import Any, Final
 from harness.store import TRACES, StoreError
 from pilot_quantum import PilotTrace, StageTrace
 
-from .timeline import Slice, Timeline
+from .timeline import Routed, Slice, Timeline
 
-FORMAT: Final = 1
-"""Version of the format, in the header of every file."""
+FORMAT: Final = 2
+"""Version of the format, in the header of every file; 2 added ``routing``."""
+_READS: Final = (1, 2)
 _SUFFIX: Final = ".jsonl.gz"
 _BLOCK: Final = 5_000
 _NS: Final = 1e9
 _TEXTS: Final = ("name", "function", "state", "pilot", "host", "reason", "error")
 _TIMES: Final = ("submitted", "bound", "dispatched", "started", "ended", "returned", "stopped", "run", "wait", "cpu")
 _COLUMNS: Final = tuple(field.name for field in fields(Slice))
+_ROUTED: Final = tuple(field.name for field in fields(Routed))
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,9 +126,12 @@ def _lines(timeline: Timeline) -> Iterator[dict[str, Any]]:
     texts: dict[str | None, int] = {None: 0}
     blocks = [_block(timeline.slices[at : at + _BLOCK], texts) for at in range(0, len(timeline.slices), _BLOCK)]
     header = {
-        f.name: getattr(timeline, f.name) for f in fields(timeline) if f.name not in ("slices", "pilots", "stages")
+        f.name: getattr(timeline, f.name)
+        for f in fields(timeline)
+        if f.name not in ("slices", "pilots", "stages", "routing")
     }
     header |= {"pilots": [asdict(p) for p in timeline.pilots], "stages": [asdict(s) for s in timeline.stages]}
+    header["routing"] = {name: [getattr(row, name) for row in timeline.routing] for name in _ROUTED}
     yield {"format": FORMAT, **header, "texts": list(texts)}
     yield from blocks
     yield {"slices": len(timeline.slices)}
@@ -151,8 +156,8 @@ def _stem(name: str) -> str:
 
 def _timeline(lines: Iterator[dict[str, Any]]) -> Timeline:
     header = next(lines, {})
-    if header.get("format") != FORMAT:
-        raise ValueError(f"format {header.get('format')}; this version of the harness reads {FORMAT}")
+    if header.get("format") not in _READS:
+        raise ValueError(f"format {header.get('format')}; this version of the harness reads 1 to {FORMAT}")
     texts: list[str | None] = header.pop("texts")
     slices: list[Slice] = []
     count = None
@@ -166,6 +171,8 @@ def _timeline(lines: Iterator[dict[str, Any]]) -> Timeline:
     del header["format"]
     header["pilots"] = tuple(PilotTrace(**pilot) for pilot in header["pilots"])
     header["stages"] = tuple(StageTrace(**stage) for stage in header["stages"])
+    routing = header.get("routing") or {name: [] for name in _ROUTED}
+    header["routing"] = tuple(Routed(*row) for row in zip(*(routing[name] for name in _ROUTED), strict=True))
     return Timeline(**header, slices=tuple(slices))
 
 

@@ -73,6 +73,32 @@ class Slice:
 
 
 @dataclass(frozen=True, slots=True)
+class Routed:
+    """What was decided about the way of some circuits of a task through the devices of its pilot.
+
+    Attributes
+    ----------
+    task, attempt
+        Whose circuits.
+    at_s
+        When: by the driver's clock since the run's start or, if ``simulated``, by the devices' simulated clock.
+    device, action, reason
+        As in `pilot_quantum.RoutingDecision`; of several decisions that were put together, the first one's reason.
+    circuits
+        For how many.
+    """
+
+    task: int
+    attempt: int
+    at_s: float
+    device: str
+    action: str
+    reason: str
+    circuits: int
+    simulated: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Timeline:
     """What a run did.
 
@@ -94,6 +120,8 @@ class Timeline:
         Most tasks in one slice; 1 means that every task is told apart.
     origin
         What else is known of the run: ``key``, ``repeat``, ``campaign``, ``app``, ``params``, ``started_at``.
+    routing
+        Decisions about circuits on quantum devices, by task, attempt and time; empty without devices.
     """
 
     driver_host: str
@@ -104,3 +132,4 @@ class Timeline:
     tasks: int = 0
     tasks_per_slice: int = 1
     origin: dict[str, object] = field(default_factory=dict)
+    routing: tuple[Routed, ...] = ()

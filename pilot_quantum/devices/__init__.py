@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from ..descriptions import DeviceDescription, DeviceRequest, PilotDescription
+    from ..launchers.base import AbstractLauncher
     from .hub import DeviceHub
 
 __all__ = [
@@ -88,17 +89,17 @@ def make(description: DeviceDescription, clock: Clock | None = None) -> Abstract
 
 def open_hub(description: PilotDescription, left_s: Callable[[], float | None]) -> DeviceHub | None:
     """Return the hub of a pilot's devices, not started; None if it has none. Errors: see `DeviceHub`."""
-    if not description.devices:
+    if not description.devices and not description.device_options.get("scheduled"):
         return None
     from .hub import DeviceHub
 
     return DeviceHub(description.devices, description.device_options, left_s)
 
 
-def start_hub(hub: DeviceHub | None) -> None:
-    """Start the hub of a pilot that has one."""
+def start_hub(hub: DeviceHub | None, launcher: AbstractLauncher) -> None:
+    """Start the hub of a pilot that has one, whose launcher has got its resources."""
     if hub is not None:
-        hub.start()
+        hub.start(launcher.qpus if hub.asks_the_batch_system else ())
 
 
 def close_hub(hub: DeviceHub | None) -> None:

@@ -145,8 +145,10 @@ def _whole(circuit: Any) -> tuple[str, Callable[[], tuple[Any, tuple[Any, ...]]]
 
     if circuit.parameters:
         raise ValueError(f"circuit {circuit.name!r} has unbound parameters: {', '.join(map(str, circuit.parameters))}")
+    plain = circuit.copy()
+    plain.name, plain.metadata = "", {}  # an automatic name differs each time the same circuit is made
     buffer = BytesIO()
-    qpy.dump(circuit, buffer)
+    qpy.dump(plain, buffer)
     return sha256(buffer.getvalue()).hexdigest(), lambda: (circuit, ()), []
 
 

@@ -137,7 +137,7 @@ class Flights:
         self._close(lane, flight, "failed", str(error))
         if len(flight.units) == 1 or not isinstance(error, DeviceError):
             for unit in flight.units:
-                unit.fail(error)
+                unit.fail(self._loop.clock.now(), error)
             self._owner.changed()
             return
         for unit in flight.units:
@@ -252,9 +252,15 @@ class Flights:
         if again:
             self._poll_later(lane, flight)
 
-    def withdraw(self, lane: Lane, flight: Flight, reason: str) -> None:
-        """Ask for the end of a waiting job; its circuits go elsewhere once that is confirmed."""
-        flight.withdrawn = reason
+    def withdraw(self, lane: Lane, flight: Flight, reason: str, *, moving: bool = False) -> None:
+        """Ask for the end of a waiting job; its circuits go elsewhere once that is confirmed.
+
+        Parameters
+        ----------
+        moving
+            Whether another device has become better, and nothing is wrong with this one: then it was no attempt.
+        """
+        flight.withdrawn, flight.moving = reason, moving
         job_id = flight.job_id or ""
 
         def asked(_none: None, error: BaseException | None) -> None:
@@ -269,6 +275,9 @@ class Flights:
 
     def _cancelled(self, lane: Lane, flight: Flight) -> None:
         reason = flight.withdrawn or "the vendor cancelled the job"
+        for unit in flight.units if flight.moving else ():
+            unit.attempts -= 1
+            unit.moves += 1
         self._close(lane, flight, "cancelled", reason)
         self._return(lane, flight, "withdraw", reason)
 
@@ -314,7 +323,7 @@ class Flights:
                 return
             self._leave(lane, flight)
             for unit in flight.units:
-                unit.fail(error or DeviceError("no counts came back"))
+                unit.fail(self._loop.clock.now(), error or DeviceError("no counts came back"))
             return
         if not flight.adopted:  # what an earlier process spent was counted when the journal was read
             lane.ended(**self._used(flight))

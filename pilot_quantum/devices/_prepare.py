@@ -75,7 +75,8 @@ class Preparation:
             unit.note(self._loop.clock.now(), lane.name, "wait", str(error))
         else:
             reasons = "; ".join(f"{name!r}: {reason}" for name, reason in unit.unfit.items())
-            unit.fail(UnsatisfiableRequest(f"no device of this pilot can ever run the circuit: {reasons}"))
+            refusal = UnsatisfiableRequest(f"no device of this pilot can ever run the circuit: {reasons}")
+            unit.fail(self._loop.clock.now(), refusal)
 
     def _note_fit(self, lane: Lane, unit: Unit, found: Any, error: BaseException | None) -> None:
         if error is not None:

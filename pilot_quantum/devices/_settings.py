@@ -21,6 +21,9 @@ class BrokerSettings:
         A job that has not ended after this long is withdrawn.
     attempts
         How often a circuit is sent, when jobs fail through no fault of their own.
+    moves
+        How often a waiting circuit is moved because another device has become better; then it stays, unless its
+        device goes down. Moves are no attempts.
     retry_s
         Before a device that could not be reached is asked again.
     """
@@ -31,4 +34,5 @@ class BrokerSettings:
     gain: float = 0.2
     stuck_s: float = 24 * 3600.0
     attempts: int = 5
+    moves: int = 5
     retry_s: float = 1.0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 class Decision:
     """One step of a circuit on its way: when, which device, what was done and why.
 
-    ``action`` is ``"wait"``, ``"send"``, ``"withdraw"``, ``"retry"`` or ``"recover"``.
+    See `pilot_quantum.RoutingDecision` for the actions; times are seconds of the broker's clock.
     """
 
     time_s: float
@@ -84,19 +85,24 @@ class Unit:
     unreachable: set[str] = field(default_factory=set)
     queued: bool = False
     attempts: int = 0
+    moves: int = 0
     alone: bool = False
     fixed: str | None = None
     decisions: list[Decision] = field(default_factory=list)
+    told: Callable[[Decision], None] | None = None
 
     def note(self, time_s: float, device: str, action: str, reason: str) -> None:
         """Add a decision, unless it says what the last one said."""
         last = self.decisions[-1] if self.decisions else None
         if last is None or (last.device, last.action) != (device, action):
             self.decisions.append(Decision(time_s, device, action, reason))
+            if self.told is not None:
+                self.told(self.decisions[-1])
 
-    def fail(self, error: BaseException) -> None:
-        """End without a result."""
+    def fail(self, time_s: float, error: BaseException) -> None:
+        """End without a result, unless there is one."""
         if not self.future.done():
+            self.note(time_s, "", "stop", str(error) or type(error).__name__)
             self.future.set_exception(error)
 
 
@@ -116,6 +122,7 @@ class Flight:
     view: JobView = _QUEUED
     polls: int = 0
     withdrawn: str = ""
+    moving: bool = False
     adopted: bool = False
 
 

@@ -53,7 +53,6 @@ class DeviceBroker:
         None means the machine's; a `VirtualClock` makes every time projected.
     ends_s
         Returns the seconds that are left until the pilot ends; None for no end.
-
     """
 
     def __init__(
@@ -132,6 +131,7 @@ class DeviceBroker:
         seeds: Sequence[int] | None = None,
         request: DeviceRequest | None = None,
         key: str | None = None,
+        told: Callable[[Decision], None] | None = None,
     ) -> list[Future[WorkResult]]:
         """Submit circuits, each with its final measurements.
 
@@ -146,6 +146,8 @@ class DeviceBroker:
         key
             Identity of this work in the journal: circuits are ``key/0``, ``key/1``, …. None takes the hash of circuit
             and shots, with its number among equal ones of this process.
+        told
+            Called with each decision about one of the circuits when it is made, in the broker's thread.
 
         Raises
         ------
@@ -164,7 +166,7 @@ class DeviceBroker:
         for index, circuit in enumerate(circuits):
             own = seeds[index] if seeds is not None else seed + index
             name = f"{key}/{index}" if key is not None else self._content_key(circuit, shots)
-            units.append(Unit(next(self._numbers), name, circuit, shots, own, wanted, now))
+            units.append(Unit(next(self._numbers), name, circuit, shots, own, wanted, now, told=told))
         self._loop.post(self._absorb, units)
         return [unit.future for unit in units]
 
@@ -186,7 +188,7 @@ class DeviceBroker:
 
     def facts(self) -> list[DeviceFacts]:
         """Return what is known of each device, without asking."""
-        return [lane.known for lane in self.lanes.values() if lane.known is not None]
+        return [lane.known for lane in self.lanes.values() if lane.known]
 
     def _content_key(self, circuit: Any, shots: int) -> str:
         if self._journal is None:
@@ -210,9 +212,10 @@ class DeviceBroker:
             known = self._journal.result(unit.key) if self._journal is not None else None
             if known is not None:
                 now = self.clock.now()
-                decision = Decision(now, "", "recover", "its counts are in the journal")
+                unit.note(now, "", "recover", "its counts are in the journal")
+                decisions = tuple(unit.decisions)
                 unit.future.set_result(
-                    WorkResult(known, "", "", unit.submitted_s, now, now, decisions=(decision,), recovered=True)
+                    WorkResult(known, "", "", unit.submitted_s, now, now, decisions=decisions, recovered=True)
                 )
             elif unit.key in self._adopted:
                 self._adopted[unit.key] = unit
@@ -241,7 +244,7 @@ class DeviceBroker:
         for unit in reversed(units):
             unit.note(now, device, action, reason)
             if unit.attempts >= self.settings.attempts:
-                unit.fail(UnsatisfiableRequest(f"given up after {unit.attempts} attempts: {reason}"))
+                unit.fail(now, UnsatisfiableRequest(f"given up after {unit.attempts} attempts: {reason}"))
             else:
                 self._waiting.appendleft(unit)
         self.changed()
@@ -280,7 +283,7 @@ class DeviceBroker:
         if not offers:
             against = reasons_against(unit, self.lanes)
             if against is not None:
-                unit.fail(BudgetExhausted(f"nothing was sent: {against}"))
+                unit.fail(now, BudgetExhausted(f"nothing was sent: {against}"))
                 return True
             return False
         route = self._policy.route(unit.number, offers) if unit.fixed is None else None
@@ -332,12 +335,11 @@ class DeviceBroker:
         if mine is None or not mine.online:
             self._flights.withdraw(lane, flight, f"{lane.trouble or 'it is down'}; {best.device}: {route.reason}")
             return
-        sooner = mine.completion_s - best.completion_s > max(
-            self.settings.gain_s, self.settings.gain * mine.completion_s
-        )
+        gain_s = max(self.settings.gain_s, self.settings.gain * mine.completion_s)
+        sooner = mine.completion_s - best.completion_s > gain_s
         better = (best.fidelity or 0.0) > (mine.fidelity or 0.0) + 0.02
-        if sooner or better:
-            self._flights.withdraw(lane, flight, f"{best.device} has become better: {route.reason}")
+        if (sooner or better) and unit.moves < self.settings.moves:
+            self._flights.withdraw(lane, flight, f"{best.device} has become better: {route.reason}", moving=True)
 
     # What is known of devices.
 
@@ -377,7 +379,7 @@ class DeviceBroker:
                 self._flights.adopt(lane, job)
 
     def released(self, keys: Sequence[str]) -> None:
-        """Take back the promise that a job of an earlier process brings these: it was never accepted."""
+        """Take back that a job of an earlier process brings these: it was never accepted."""
         for key in keys:
             unit = self._adopted.pop(key, None)
             if unit is not None:
@@ -385,11 +387,9 @@ class DeviceBroker:
 
     def _end(self) -> None:
         closing = ManagerClosed("the DeviceBroker was closed before this circuit had a result")
-        for unit in [
-            *self._waiting,
-            *(u for lane in self.lanes.values() for f in lane.flights.values() for u in f.units),
-        ]:
-            unit.fail(closing)
+        flying = (unit for lane in self.lanes.values() for flight in lane.flights.values() for unit in flight.units)
+        for unit in [*self._waiting, *flying]:
+            unit.fail(self.clock.now(), closing)
         for lane in self.lanes.values():
             self._flights.end(lane)
 

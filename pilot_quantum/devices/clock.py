@@ -24,16 +24,16 @@ class Clock(Protocol):
 
 @final
 class RealClock:
-    """The machine's monotonic clock, from zero."""
+    """The machine's monotonic clock, from zero; ``start_s`` is its own reading then."""
 
     virtual = False
 
     def __init__(self) -> None:
-        self._start = time.monotonic()
+        self.start_s = time.monotonic()
 
     def now(self) -> float:
         """Return the seconds since the clock was made."""
-        return time.monotonic() - self._start
+        return time.monotonic() - self.start_s
 
 
 @final

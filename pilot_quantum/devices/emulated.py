@@ -136,7 +136,7 @@ class EmulatedDevice(AbstractDevice):
                     (two if len(qubits) == 2 else read if name == "measure" else []).append(properties.error)
         return _median([error for error in two if error < 1]), _median(read)
 
-    @property
+    @cached_property
     def repetition_s(self) -> float:
         """Delay between two shots, in seconds: as asked, or the device's default."""
         given = self._options.get("repetition_s")

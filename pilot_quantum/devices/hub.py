@@ -7,7 +7,9 @@ import shutil
 import tempfile
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import replace
+from functools import partial
 from multiprocessing.connection import Listener
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, final
@@ -16,16 +18,21 @@ from .._registry import check_options
 from ..descriptions import DeviceDescription, DeviceRequest
 from ..errors import InvalidDescription, UnsatisfiableRequest
 from . import load
+from ._decisions import DecisionLog
 from ._work import Decision
 from .base import unfit
 from .broker import BrokerSettings, DeviceBroker
 from .clock import RealClock, VirtualClock
 from .journal import Journal
 from .routing import POLICIES, RoutingPolicy, Weighted
+from .scheduled import given, returned
 from .task_device import DeviceTicket, unpacked
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
+
+    from ..launchers.qpus import Qpu
+    from ..trace import RoutingDecision
 
 _log = logging.getLogger(__name__)
 OPTIONS: Final = {
@@ -37,9 +44,11 @@ OPTIONS: Final = {
     "clock": str,
     "refresh_s": float,
     "reroute_s": float,
+    "scheduled": bool,
 }
 """``device_options`` of a pilot: ``policy`` (fastest, fidelity, weighted, cheapest); ``weight``, ``floor`` and
-``share`` of the weighted one; ``journal`` (file of paid work); ``clock`` (real or virtual); two of `BrokerSettings`."""
+``share`` of the weighted one; ``journal`` (file of paid work); ``clock`` (real or virtual); two of `BrokerSettings`;
+``scheduled`` (also the devices that a batch system gives to the job, see `scheduled`)."""
 
 
 @final
@@ -69,6 +78,7 @@ class DeviceHub:
         self._devices = tuple(devices)
         self._options = dict(options)
         self._left_s = left_s
+        self._every = bool(self._options.get("scheduled", False))
         self._policy = _policy(self._options)
         clock = str(self._options.get("clock", "real"))
         if clock not in ("real", "virtual"):
@@ -77,7 +87,7 @@ class DeviceHub:
         for device in self._devices:
             load(device.kind)(device, VirtualClock() if self._virtual else RealClock()).close()
         self._turn = threading.Lock()
-        self._decisions: dict[int, tuple[Decision, ...]] = {}
+        self._log = DecisionLog()
         self._directory: str | None = None
         self._listener: Listener | None = None
         self._journal: Journal | None = None
@@ -88,8 +98,26 @@ class DeviceHub:
         """Whether the devices' times are simulated."""
         return self._virtual
 
-    def start(self) -> None:
-        """Open the broker and the gateway."""
+    @property
+    def asks_the_batch_system(self) -> bool:
+        """Whether some devices are a batch system's to give."""
+        return self._every or any(device.resource for device in self._devices)
+
+    def start(self, qpus: Sequence[Qpu] = ()) -> None:
+        """Open the broker and the gateway.
+
+        Parameters
+        ----------
+        qpus
+            Devices that a batch system gave to the pilot's job.
+
+        Raises
+        ------
+        PilotFailed
+            If a device that is a batch system's to give was not given.
+        """
+        if self.asks_the_batch_system:
+            self._devices = given(self._devices, qpus, every=self._every)
         journal = self._options.get("journal")
         self._journal = Journal(str(journal)) if journal is not None else None
         usual = BrokerSettings()
@@ -118,22 +146,25 @@ class DeviceHub:
             listener.close()
         if broker is not None:
             broker.close()
+        returned(self._devices)
         if journal is not None:
             journal.close()
         if directory is not None:
             shutil.rmtree(directory, ignore_errors=True)
 
-    def ticket(self, request: DeviceRequest, task: int) -> DeviceTicket | None:
-        """Return what a task of this pilot needs to reach its devices; None when there are none to reach."""
+    def ticket(self, request: DeviceRequest, tasks: Sequence[tuple[int, int]]) -> DeviceTicket | None:
+        """Return what tasks (number, attempt) of this pilot need to reach its devices; None when there are none."""
         listener = self._listener
-        return None if listener is None else DeviceTicket(str(listener.address), request, task)
+        return None if listener is None else DeviceTicket(str(listener.address), request, tuple(tasks))
 
-    def decisions(self, task: int) -> tuple[Decision, ...]:
-        """Return why the circuits of a task ran where they did."""
-        return self._decisions.get(task, ())
+    def decisions(self, task: int, attempt: int = 1) -> tuple[RoutingDecision, ...]:
+        """Return why the circuits of an attempt of a task ran where they did, or did not run."""
+        return self._log.of((task, attempt))
 
     def problem(self, request: DeviceRequest) -> str | None:
         """Return why no device of this pilot can ever serve a request, as far as is known; None if one may."""
+        if self._every and self.broker is None:
+            return None  # what it will hold is known only once the job runs
         lanes = self.broker.lanes if self.broker is not None else {}
         reasons = []
         for device in self._devices:
@@ -169,35 +200,33 @@ class DeviceHub:
                     return
 
     def _answer(self, question: tuple[Any, ...]) -> tuple[str, Any]:
+        verb, *rest = question
         try:
-            local = self._local_choice(question[4] if question[0] == "run" else question[1])
-            if local is not None:
-                if question[0] == "run":
-                    self._note(
-                        question[6], (Decision(0.0, local.name, "send", "a simulator in the worker's own process"),)
-                    )
-                return "local", local
-            if question[0] == "local":
-                return "none", None
-            return "ok", self._run(*question[1:])
+            if verb == "run":
+                return self._run(*rest)
+            local = self._local_choice(rest[0])
+            return ("none", None) if local is None else ("local", local)
         except Exception as error:  # noqa: BLE001 - whatever it is, the task that asked gets it
             return "error", _portable(error)
 
-    def _run(self, *question: Any) -> Any:
+    def _run(self, *question: Any) -> tuple[str, Any]:
         packed, shots, seeds, request, key, task = question
         broker = self.broker
         if broker is None:
             raise UnsatisfiableRequest("the pilot has no devices")
-        if self._virtual:
-            with self._turn:  # one caller at a time makes time pass
-                results = broker.run(unpacked(packed), shots=shots, seeds=seeds, request=request, key=key)
-        else:
-            results = broker.run(unpacked(packed), shots=shots, seeds=seeds, request=request, key=key)
-        self._note(task, tuple(decision for result in results for decision in result.decisions))
-        return results
-
-    def _note(self, task: int, decisions: tuple[Decision, ...]) -> None:
-        self._decisions[task] = (*self._decisions.get(task, ()), *decisions)
+        note = partial(self._log.note, task, broker.clock)
+        try:
+            local = self._local_choice(request)
+        except UnsatisfiableRequest as error:
+            note(Decision(broker.clock.now(), "", "stop", str(error)), circuits=len(seeds))
+            raise
+        if local is not None:
+            reason = "a simulator in the worker's own process"
+            note(Decision(broker.clock.now(), local.name, "send", reason), circuits=len(seeds))
+            return "local", local
+        with self._turn if self._virtual else nullcontext():  # one caller at a time makes simulated time pass
+            circuits = unpacked(packed)
+            return "ok", broker.run(circuits, shots=shots, seeds=seeds, request=request, key=key, told=note)
 
     def _local_choice(self, request: DeviceRequest) -> DeviceDescription | None:
         """Return the first fitting device if all that fit compute in the calling process; None otherwise."""

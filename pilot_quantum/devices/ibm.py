@@ -1,8 +1,9 @@
 """Kind ``ibm``: IBM's QPUs through qiskit-ibm-runtime's ``SamplerV2``, in job, batch or session mode.
 
-The account comes from the vendor's own file or environment, never from a description. Everything is tested in the
-library's local mode, where a recorded device stands in for the cloud; queues, sessions, batches and the search by tag
-exist only in IBM's cloud and are **unverified** there.
+The account comes from the vendor's own file or environment, or from the batch system that gave the device to the job,
+never from a description. Everything is tested in the library's local mode, where a recorded device stands in for the
+cloud; queues, sessions (those of QRMI's plug-in included), batches and the search by tag exist only in IBM's cloud and
+are **unverified** there.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ from .base import (
     JobView,
     ReplyLost,
 )
+from .scheduled import SESSION, settings_of
 
 if TYPE_CHECKING:
     from ..descriptions import DeviceDescription
@@ -75,7 +77,15 @@ class IbmDevice(AbstractDevice):
     def _service(self) -> Any:
         from qiskit_ibm_runtime import QiskitRuntimeService
 
-        return QiskitRuntimeService(instance=self._options.get("instance"))
+        key, instance = self._granted("IAM_APIKEY"), self._granted("SERVICE_CRN")
+        if key is None:
+            return QiskitRuntimeService(instance=self._options.get("instance"))
+        return QiskitRuntimeService(channel="ibm_quantum_platform", token=key, instance=instance)
+
+    def _granted(self, what: str) -> str | None:
+        """Return a setting of the batch system that gave the device to the job, under QRMI's name for it."""
+        settings = settings_of(self.description)
+        return next((settings[n] for n in (f"IBM_QCS_{what}", f"IBM_QRS_{what}", what) if settings.get(n)), None)
 
     @cached_property
     def _backend(self) -> Any:
@@ -205,18 +215,22 @@ class IbmDevice(AbstractDevice):
             raise DeviceError(f"IBM: {type(error).__name__}: {error}") from None
 
     def open_session(self, ttl_s: float) -> str:
-        """Open a session; in local mode it is the library's stand-in."""
+        """Open a session, or take the one that a batch system has opened for the job; a stand-in in local mode."""
         from qiskit_ibm_runtime import Session
 
+        known = self._granted("SESSION_ID") or self._granted(SESSION)
+        if known is not None:
+            self._modes[known] = Session.from_id(known, self._service)
+            return known
         opened = Session(backend=self._backend, max_time=max(1, round(ttl_s)))
         name = str(getattr(opened, "session_id", None) or f"local-session-{next(self._numbers)}")
         self._modes[name] = opened
         return name
 
     def close_session(self, session: str) -> None:
-        """Close a session."""
+        """Close a session, unless it is the batch system's."""
         opened = self._modes.pop(session, None)
-        if opened is not None:
+        if opened is not None and session not in (self._granted("SESSION_ID"), self._granted(SESSION)):
             opened.close()
 
     def close(self) -> None:

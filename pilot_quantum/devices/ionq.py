@@ -4,7 +4,8 @@ The vendor's client sends a job again by itself when the service answers 502, 50
 accepted; and it repeats polls for ever. Both are taken away from it here: what a lost reply means is the broker's to
 find out, by listing the jobs and looking for the tag.
 
-The key comes from ``IONQ_API_KEY`` (or the other places where the vendor's client looks), never from a description.
+The key comes from ``IONQ_API_KEY`` (or the other places where the vendor's client looks), or from the batch system that
+gave the device to the job, never from a description.
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ from .base import (
     ReplyLost,
     SessionExpired,
 )
+from .scheduled import settings_of
 
 if TYPE_CHECKING:
     from ..descriptions import DeviceDescription
@@ -94,7 +96,7 @@ class IonqDevice(AbstractDevice):
             try:
                 with warnings.catch_warnings():  # about the default level of transpilation, which is not used here
                     warnings.simplefilter("ignore")
-                    provider = IonQProvider(url=self._url)
+                    provider = IonQProvider(token=self._granted_key, url=self._url)
                     if not provider.credentials.get("token"):
                         raise InvalidDescription(
                             "device kind 'ionq': no key found; set IONQ_API_KEY in the environment"
@@ -111,6 +113,11 @@ class IonqDevice(AbstractDevice):
             raise DeviceUnavailable(f"IonQ: the width of {self._name!r} could not be read")
         backend.options.noise_model = self._noise
         return backend
+
+    @property
+    def _granted_key(self) -> str | None:
+        """The key that a batch system gave with the device; None leaves it to the vendor's client to find one."""
+        return settings_of(self.description).get("IONQ_CLOUD_API_KEY")
 
     @property
     def _simulated(self) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache, partial
+from functools import lru_cache
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
@@ -30,17 +30,22 @@ class DeviceTicket:
         Socket of the pilot's gateway.
     request
         What the tasks asked for.
-    task
-        Number of the task, for its trace.
+    tasks
+        Number and attempt of each task of the message, for its trace.
     """
 
     address: str
     request: DeviceRequest
-    task: int
+    tasks: tuple[tuple[int, int], ...]
 
     def attach(self, function: Callable[..., Any]) -> Callable[..., Any]:
-        """Return the function with its ``device``."""
-        return partial(function, device=TaskDevice(self))
+        """Return the function with its ``device``; it is called once for each task, in order."""
+        tasks = iter(self.tasks)
+
+        def with_device(*args: Any, **kwargs: Any) -> Any:
+            return function(*args, **kwargs, device=TaskDevice(self, next(tasks)))
+
+        return with_device
 
 
 class TaskDevice:
@@ -52,9 +57,10 @@ class TaskDevice:
         What came of each circuit so far, with the device and the reasons; empty for local simulators.
     """
 
-    def __init__(self, ticket: DeviceTicket) -> None:
+    def __init__(self, ticket: DeviceTicket, task: tuple[int, int]) -> None:
         self.results: list[WorkResult] = []
         self._ticket = ticket
+        self._task = task
 
     def run(
         self,
@@ -87,7 +93,7 @@ class TaskDevice:
         number = self._ticket.request.shots if shots is None else shots
         own = list(seeds) if seeds is not None else [seed + index for index in range(len(made))]
         said, found = _ask(
-            self._ticket.address, ("run", _packed(made), number, own, self._ticket.request, key, self._ticket.task)
+            self._ticket.address, ("run", _packed(made), number, own, self._ticket.request, key, self._task)
         )
         if said == "local":
             return run_locally(found, made, number, own)

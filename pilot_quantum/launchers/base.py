@@ -5,9 +5,13 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from ..descriptions import PilotDescription
 from ..errors import InvalidDescription
+
+if TYPE_CHECKING:
+    from .qpus import Qpu
 
 
 class AbstractProcess(ABC):
@@ -167,6 +171,17 @@ class AbstractLauncher(ABC):
         self.description = description
         self.phases_s: dict[str, float] = {}
         self.losses = Losses(_ignore, _ignore, _ignore)
+
+    @property
+    def qpus(self) -> tuple[Qpu, ...]:
+        """Quantum devices that the batch system gave with the resources; complete once `acquire` has returned.
+
+        Raises
+        ------
+        InvalidDescription
+            If what it says cannot be understood.
+        """
+        return ()
 
     @abstractmethod
     def expected(self) -> Allocation:

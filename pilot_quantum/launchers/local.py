@@ -13,6 +13,7 @@ from .._registry import check_options
 from ..descriptions import PilotDescription
 from ..errors import InvalidDescription
 from .base import AbstractLauncher, Allocation, Node
+from .qpus import Qpu, from_environment, from_licences
 
 _OPTIONS = {"oversubscribe": bool}
 
@@ -99,6 +100,11 @@ class LocalLauncher(AbstractLauncher):
     def resized(self, cores: int) -> Allocation:
         """Return the same node with another number of cores, checked against this machine."""
         return self._checked(replace(self.description, cores_per_node=cores))
+
+    @property
+    def qpus(self) -> tuple[Qpu, ...]:
+        """Quantum devices of the batch job that this process is in, if it is in one."""
+        return (*from_environment(os.environ), *from_licences(os.environ.get("SLURM_JOB_LICENSES", ""), every=True))
 
     def _checked(self, wanted: PilotDescription) -> Allocation:
         here = detect()

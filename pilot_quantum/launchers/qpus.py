@@ -14,6 +14,8 @@ from ..errors import InvalidDescription
 _NAMES = ("QRMI_JOB_QPU_RESOURCES", "SLURM_JOB_QPU_RESOURCES")
 """The second one is the name in older versions of the plug-in."""
 _TYPES = ("QRMI_JOB_QPU_TYPES", "SLURM_JOB_QPU_TYPES")
+_TROUBLE = "QRMI_PLUGIN_ERROR"
+"""Where the plug-in says why it could not acquire a device."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +49,10 @@ def from_environment(environment: Mapping[str, str]) -> tuple[Qpu, ...]:
     Raises
     ------
     InvalidDescription
-        If there is not one type for each name.
+        If there is not one type for each name, or the plug-in could not acquire them.
     """
+    if environment.get(_TROUBLE):
+        raise InvalidDescription(f"QRMI could not acquire the job's devices: {environment[_TROUBLE]}")
     names = _listed(environment, _NAMES)
     kinds = _listed(environment, _TYPES)
     if len(names) != len(kinds):
@@ -58,7 +62,7 @@ def from_environment(environment: Mapping[str, str]) -> tuple[Qpu, ...]:
     )
 
 
-def from_licences(text: str, known: frozenset[str] | None = None) -> tuple[Qpu, ...]:
+def from_licences(text: str, known: frozenset[str] | None = None, *, every: bool = False) -> tuple[Qpu, ...]:
     """Return the devices among licences, ``name[@server][:count],…``.
 
     Parameters
@@ -67,12 +71,14 @@ def from_licences(text: str, known: frozenset[str] | None = None) -> tuple[Qpu, 
         As Slurm takes and tells it.
     known
         Names of licences that stand for devices; None means those with ``qpu`` in their name.
+    every
+        Whether any licence may stand for a device; its description says which.
     """
     found = []
     for item in filter(None, text.replace(";", ",").split(",")):
         name, _, count = item.strip().partition(":")
         name = name.partition("@")[0]
-        if name in known if known is not None else "qpu" in name.lower():
+        if every or (name in known if known is not None else "qpu" in name.lower()):
             found.append(Qpu(name, source="licence", count=_counted(count, item)))
     return tuple(found)
 

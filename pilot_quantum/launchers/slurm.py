@@ -102,7 +102,8 @@ class SlurmLauncher(AbstractLauncher):
         The first are known once the pilot is up.
         """
         told = {} if self._gathering is None else self._gathering.environment()
-        return (*from_environment(told), *from_licences(self._site.licenses), *from_gres(self._site.gres))
+        licences = told.get("SLURM_JOB_LICENSES") or self._site.licenses
+        return (*from_environment(told), *from_licences(licences, every=True), *from_gres(self._site.gres))
 
     def expected(self) -> Allocation:
         """Return nodes as they were asked for; Slurm is not asked whether it has them."""

@@ -90,7 +90,7 @@ def cluster(tmp_path: Path, qhpc: Qhpc, monkeypatch: pytest.MonkeyPatch) -> Clus
 
 
 def test_shards_hold_every_repeat_once_and_run_as_they_are(cluster: Cluster) -> None:
-    told = cluster.json("submit", str(cluster.spec), "--machine", "slurm-test", "--jobs", "2")
+    told = cluster.json("submit", str(cluster.spec), "--machine", "slurm-test", "--jobs", "2", "--traces")
     assert (told["repeats"], told["shards"], told["jobs"]) == (6, 2, {"here": "1"})
     words = json.loads((Path(told["directory"]) / "submission.json").read_text())
     held = [tuple(repeat) for shard in words["pools"][0]["shards"] for repeat in shard]
@@ -101,6 +101,7 @@ def test_shards_hold_every_repeat_once_and_run_as_they_are(cluster: Cluster) -> 
         assert f"shard here {element}: " in done.stderr
     records = read_records(cluster.results / "toys").records
     assert sorted((record.key, record.repeat) for record in records) == sorted(held)
+    assert all((cluster.results / "toys" / record.trace["file"]).is_file() for record in records)
     assert cluster.json("collect", str(cluster.spec))["counts"] == {"ok": 6, "missing": 0}
     state = cluster.json("status", str(cluster.spec))
     assert [job["state"] for job in state["jobs"]] == ["COMPLETED", "COMPLETED"]

@@ -14,6 +14,12 @@ def node(_number: int) -> str:
     return os.environ["SLURMD_NODENAME"]
 
 
+def bell(*, device: Any) -> set[str]:
+    """Return the outcomes of a Bell pair."""
+    text = 'OPENQASM 2.0; include "qelib1.inc"; qreg q[2]; creg c[2]; h q[0]; cx q[0],q[1]; measure q -> c;'
+    return set(device.run([text], shots=100)[0])
+
+
 def slow(number: int, seconds: float = 0.1) -> int:
     """Return the number after a while."""
     time.sleep(seconds)

@@ -6,6 +6,7 @@ import json
 import socket
 import stat
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import pairwise
 from multiprocessing import AuthenticationError
 from multiprocessing.connection import Client
@@ -15,8 +16,11 @@ import psutil
 import pytest
 
 from pilot_quantum import (
+    DeviceDescription,
+    DeviceRequest,
     Pilot,
     PilotDescription,
+    PilotFailed,
     PilotManager,
     Resources,
     TaskDescription,
@@ -107,6 +111,23 @@ def test_quantum_devices_of_the_job_are_known(
         ("qpu", "gres"),
     ]
     assert launcher.qpus[0].settings == {"IBM_DA_ENDPOINT": "http://127.0.0.1:1"}
+
+
+def test_a_generic_resource_and_a_licence_are_devices_of_the_pilot(manager: PilotManager, describe: Describe) -> None:
+    held = [DeviceDescription(f"d-{name}", "aer", resource=name) for name in ("qpu", "vendor_qpu")]
+    wanted = describe("p", options={"gres": "qpu:1", "licenses": "vendor_qpu:1"})
+    manager.submit_pilot(replace(wanted, devices=tuple(held))).wait(START_S)
+    for name in ("d-qpu", "d-vendor_qpu"):
+        need = Resources(device=DeviceRequest(name=name))
+        task = manager.submit_task(TaskDescription(tasks.bell, resources=need))
+        assert task.result(60) == {"00", "11"}
+        assert [(d.device, d.action) for d in task.trace().routing] == [(name, "send")]
+
+
+def test_a_device_that_the_job_was_not_given_fails_the_pilot(manager: PilotManager, describe: Describe) -> None:
+    wanted = replace(describe("p"), devices=(DeviceDescription("d", "aer", resource="vendor_qpu"),))
+    with pytest.raises(PilotFailed, match="gave the job no resource 'vendor_qpu'; it gave none"):
+        manager.submit_pilot(wanted).wait(START_S)
 
 
 def test_a_pilot_ends_no_later_than_its_job(manager: PilotManager, describe: Describe) -> None:

@@ -109,7 +109,7 @@ def test_a_file_is_lines_of_strict_json_with_named_columns(tmp_path: Path) -> No
     """What results/README.md promises to whoever reads it without this package."""
     path = traces.write_timeline(traces.timeline_of(run(task(), lost_then_done())), tmp_path / "traces" / NAME)
     header, block, end = (json.loads(line) for line in gzip.decompress(path.read_bytes()).splitlines())
-    assert (header["format"], header["tasks"], end) == (1, 2, {"slices": 3})
+    assert (header["format"], header["tasks"], end) == (2, 2, {"slices": 3})
     assert [header["texts"][number] for number in block["state"]] == ["lost", "done", "done"]
     assert block["started_ns"] == [None, 1_000_000_000, 2_000_000_000]
     readme = (Path(__file__).parents[3] / "results" / "README.md").read_text("utf-8")

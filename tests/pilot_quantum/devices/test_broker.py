@@ -130,6 +130,16 @@ def test_a_shorter_queue_draws_waiting_circuits_over() -> None:
     assert {result.device for result in results} == {"near", "far"}
 
 
+def test_a_circuit_that_is_moved_often_is_not_given_up() -> None:
+    """Two queues that take turns in seeming shorter: it is moved some times, then it stays, and it runs."""
+    unsure = {"others_waiting": 30, "others_job_s": 300.0, "queue_guess": 1.5}
+    devices = [described(name, **unsure, seed=seed) for name, seed in (("a", 1), ("b", 2))]
+    settings = BrokerSettings(refresh_s=60.0, reroute_s=60.0, attempts=2, moves=3)
+    with DeviceBroker(devices, clock=VirtualClock(), settings=settings) as broker:
+        [result] = broker.run(made(1), shots=100)
+    assert [decision.action for decision in result.decisions].count("withdraw") == 3
+
+
 def test_jobs_keep_the_limits_of_the_device() -> None:
     device = described("small", batch=100, max_circuits=4)
     with DeviceBroker([device], clock=VirtualClock()) as broker:
