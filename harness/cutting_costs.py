@@ -72,7 +72,8 @@ def _demand(text: str, workers: int) -> Demand:
         threads = params.threads if isinstance(params.threads, int) else workers
         whole = uncut(params.executor, workload_of(circuit, problem_of(params)[1]), shots=params.shots, threads=threads)
         return replace(whole, planning_s=planning_s)
-    return cut(params.executor, features_of(plan, planning_s=planning_s), shots=params.shots)
+    features = features_of(plan, planning_s=planning_s)
+    return cut(params.executor, features, shots=params.shots, statistics=params.statistics)
 
 
 # ---------------------------------------------------------------- observations

@@ -49,7 +49,8 @@ def find(circuit: Circuit, limits: Limits) -> Cuts | None:
 
 def between(circuit: Circuit, labels: dict[int, int]) -> Cuts:
     """Return the cuts of all gates whose qubits have different labels."""
-    return Cuts(tuple(i for i, (_, qubits, _) in enumerate(circuit.gates) if len({labels[q] for q in qubits}) > 1))
+    pairs = ((i, on) for i, (_, on, _) in enumerate(circuit.gates) if len(on) > 1)
+    return Cuts(tuple(i for i, (first, *others) in pairs if any(labels[q] != labels[first] for q in others)))
 
 
 def _orders(circuit: Circuit) -> list[list[int]]:
@@ -126,25 +127,25 @@ def _bounded(row: _Row, limits: Limits) -> _Found | None:
     """Minimise the cost with at most so many cuts; at least two intervals if any cut is allowed."""
     n, most = len(row.order), 2 * (limits.cuts or 0)
     size = min(limits.size or n, n - 1 if most else n)
-    best = np.full((n + 1, most + 1), inf)
-    best[0, 0] = 0.0
-    before = np.zeros((n + 1, most + 1), dtype=np.int64)
+    halves, cost = row.halves.tolist(), row.cost.tolist()
+    best: list[dict[int, float]] = [{0: 0.0}] + [{} for _ in range(n)]  # halves used up: cost
+    before: list[dict[int, int]] = [{} for _ in range(n + 1)]
     for j in range(1, n + 1):
+        mine, origin = best[j], before[j]
         for i in range(max(0, j - size), j):
-            halves = int(row.halves[i, j])
-            if halves > most:
-                continue
-            total = best[i, : most + 1 - halves] + row.cost[i, j]
-            better = total < best[j, halves:]
-            best[j, halves:][better] = total[better]
-            before[j, halves:][better] = i
-    used = int(np.argmin(best[n]))
-    if not best[n, used] < inf:
+            left = most - halves[i][j]
+            if left >= 0:
+                for used, spent in best[i].items():
+                    now = used + halves[i][j]
+                    if used <= left and spent + cost[i][j] < mine.get(now, inf):
+                        mine[now], origin[now] = spent + cost[i][j], i
+    if not best[n]:
         return None
-    pieces, j = [], n
+    used = min(best[n], key=lambda halves_used: (best[n][halves_used], halves_used))
+    lowest, pieces, j = best[n][used], [], n
     while j:
-        i = int(before[j, used])
+        i = before[j][used]
         pieces.append((i, j))
-        used -= int(row.halves[i, j])
+        used -= halves[i][j]
         j = i
-    return (0.0, float(best[n].min())), pieces[::-1]
+    return (0.0, lowest), pieces[::-1]
