@@ -88,7 +88,8 @@ def observations(records: Iterable[Record]) -> dict[str, list[Observation]]:
     """Return what records of this machine say about each role of the cost model.
 
     Tasks on single workers give the executors their seconds, the rest of the stage and no-ops of the app ``dispatch``
-    the runtime's, the other stages those of the driver's steps. Of the repeats of a case the fastest counts in each stage: what disturbs a stage on a shared machine only adds to it.
+    the runtime's, the other stages those of the driver's steps. Of the repeats of a case the fastest counts in each
+    stage: what disturbs a stage on a shared machine only adds to it.
     """
     best: dict[tuple[str, str], Observation] = {}
     for record in counting(records):

@@ -133,7 +133,7 @@ def _fragment(plan: CutPlan, fragment: Fragment, found: Sequence[CutNorms]) -> F
         sensitivity=sensitivity,
         depth=_depth(needed),
         parts=parts,
-        bytes=float(fragment.memory()),
+        bytes=float(needed.memory()),
         steps=counts.steps,
         moved=counts.moved,
         flops=counts.flops,

@@ -1,10 +1,10 @@
 """How entangled a circuit can become along a line of qubits: a bound of every bond, and what simulating it costs.
 
-Three bounds are kept for each bond while the gates are read, and the smallest counts: the bond of a site is at most twice
-each neighbour's (Schollwöck 2011, section 4); the operator-Schmidt ranks of all gates across it multiply; and the qubits
-left of it differ from the first t by some, each worth a factor of two, while all gates across t so far are worth their
-ranks, for every t. The last one holds where swaps have mixed clusters that few gates join. Generic gates reach them, so
-the estimate is too large only for structured circuits.
+Three bounds are kept for each bond while the gates are read, and the smallest counts: the bond of a site is at most
+twice each neighbour's (Schollwöck 2011, section 4); the operator-Schmidt ranks of all gates across it multiply; and the
+qubits left of it differ from the first t by some, each worth a factor of two, while all gates across t so far are worth
+their ranks, for every t. The last one holds where swaps have mixed clusters that few gates join. Generic gates reach
+them, so the estimate is too large only for structured circuits.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """How often a state-vector simulator passes over its state: what Aer's gate fusion leaves of a gate list.
 
-Below `THRESHOLD` qubits Aer applies gate by gate. From there on (Aer 0.18, ``src/transpile/fusion.hpp``) it puts runs of
-diagonal gates together, gives every two-qubit gate what its neighbours do on the same pair, and merges neighbouring
+Below `THRESHOLD` qubits Aer applies gate by gate. From there on (Aer 0.18, ``src/transpile/fusion.hpp``) it puts runs
+of diagonal gates together, gives every two-qubit gate what its neighbours do on the same pair, and merges neighbouring
 results where its own cost table says that it pays. The same rules are followed here, on names and qubits alone.
 """
 
