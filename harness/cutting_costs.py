@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from functools import lru_cache
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any, Final
 
 from .environment import machine, package_versions
@@ -32,6 +32,7 @@ CAMPAIGN: Final = "calibrate"
 MODEL_FILE: Final = "model.json"
 MODEL: Final = "qdreamer"
 """First word of the model name in predictions of the cost model."""
+_PLANNINGS: Final = 3
 _SAME: Final = ("qiskit-aer", "qiskit-aer-gpu", "numpy", "qiskit-addon-cutting")
 
 
@@ -64,15 +65,20 @@ def _demand(text: str, workers: int) -> Demand:
     from qdreamer.demand import UNCUT, cut, uncut
 
     params = CircuitCutting.model_validate_json(text)
-    planned(params)  # the first call may import and fill caches
-    start_s = time.perf_counter()
-    circuit, _, plan = planned(params)
-    planning_s = time.perf_counter() - start_s
+    circuit, _, plan = planned(params)  # the first call may import and fill caches
+    planning_s = min(_seconds_of(partial(planned, params)) for _ in range(_PLANNINGS))
     if params.executor in UNCUT:
         threads = params.threads if isinstance(params.threads, int) else workers
         whole = uncut(params.executor, workload_of(circuit, problem_of(params)[1]), shots=params.shots, threads=threads)
         return replace(whole, planning_s=planning_s)
-    return cut(params.executor, features_of(plan, planning_s=planning_s), shots=params.shots)
+    features = features_of(plan, planning_s=planning_s)
+    return cut(params.executor, features, shots=params.shots, statistics=params.statistics)
+
+
+def _seconds_of(function: Callable[[], object]) -> float:
+    start_s = time.perf_counter()
+    function()
+    return time.perf_counter() - start_s
 
 
 # ---------------------------------------------------------------- observations
@@ -81,8 +87,9 @@ def _demand(text: str, workers: int) -> Demand:
 def observations(records: Iterable[Record]) -> dict[str, list[Observation]]:
     """Return what records of this machine say about each role of the cost model.
 
-    Stages of single workers give tasks and steps their seconds; no-ops of the app ``dispatch`` give the runtime's. Of
-    the repeats of a case the fastest counts in each stage: what disturbs a stage on a shared machine only adds to it.
+    Tasks on single workers give the executors their seconds, the rest of the stage and no-ops of the app ``dispatch``
+    the runtime's, the other stages those of the driver's steps. Of the repeats of a case the fastest counts in each
+    stage: what disturbs a stage on a shared machine only adds to it.
     """
     best: dict[tuple[str, str], Observation] = {}
     for record in counting(records):
@@ -114,7 +121,11 @@ def _of_stages(record: Record) -> list[tuple[str, Observation]]:
     params = CircuitCutting.model_validate(record.params)
     demand = demand_of(params, workers=1)
     role, stages = demand.executor, record.stages_s
-    pairs = [(role, Observation(totals(demand.jobs, role), stages["execute"]))]
+    tasks = {name: float(record.metrics[name].value or 0.0) for name in ("task_s_sum", "tasks")}
+    pairs = [(role, Observation(totals(demand.jobs, role), tasks["task_s_sum"]))]
+    waited_s = stages["execute"] - tasks["task_s_sum"]
+    if waited_s > 0:
+        pairs.append((DISPATCH, Observation({"tasks": tasks["tasks"], "bytes": 0.0}, waited_s)))
     pairs += [
         (step, Observation(features, stages[stage])) for stage, step, features in demand.steps if stages.get(stage)
     ]

@@ -109,10 +109,12 @@ def features_of(
 
 
 def _fragment(plan: CutPlan, fragment: Fragment, found: Sequence[CutNorms]) -> FragmentFeatures:
+    from miniapps.circuit_cutting.evolution import evolution
     from miniapps.circuit_cutting.states import trimmed
     from qdreamer import FragmentFeatures
 
     needed = trimmed(fragment)
+    counts = evolution(needed)
     own = [end.cut for end in fragment.ends]
     sensitivity = prod(found[end.cut].sensitivity[end.side] for end in fragment.ends)
     sensitivity *= prod(one.one**2 for cut, one in enumerate(found) if cut not in own)
@@ -131,7 +133,10 @@ def _fragment(plan: CutPlan, fragment: Fragment, found: Sequence[CutNorms]) -> F
         sensitivity=sensitivity,
         depth=_depth(needed),
         parts=parts,
-        bytes=float(fragment.memory()),
+        bytes=float(needed.memory()),
+        steps=counts.steps,
+        moved=counts.moved,
+        flops=counts.flops,
     )
 
 

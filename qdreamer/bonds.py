@@ -1,8 +1,10 @@
 """How entangled a circuit can become along a line of qubits: a bound of every bond, and what simulating it costs.
 
-Two bounds are kept for each bond while the gates are read, and the smaller counts: the bond of a site is at most twice
-each neighbour's (Schollwöck 2011, section 4), and the operator-Schmidt ranks of all gates across it multiply. Both are
-reached by generic gates, so the estimate is too large only for structured circuits.
+Three bounds are kept for each bond while the gates are read, and the smallest counts: the bond of a site is at most
+twice each neighbour's (Schollwöck 2011, section 4); the operator-Schmidt ranks of all gates across it multiply; and the
+qubits left of it differ from the first t by some, each worth a factor of two, while all gates across t so far are worth
+their ranks, for every t. The last one holds where swaps have mixed clusters that few gates join. Generic gates reach
+them, so the estimate is too large only for structured circuits.
 """
 
 from __future__ import annotations
@@ -11,10 +13,16 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from math import inf
 
+import numpy as np
+
+from .model import Array
+
 TWO_BITS = frozenset({"swap", "iswap", "dcx", "csx", "unitary", "xx_plus_yy", "xx_minus_yy", "cswap", "ccz"})
 """Gates whose operator-Schmidt rank over a cut is up to 4; that of all other known ones is 2."""
 LARGEST_BITS = 24
 """A bond of 2²⁴ is beyond every machine; reading stops there."""
+_SMALL_BITS = 3
+"""Smaller bonds cost nothing, so the third bound is not worked out for them."""
 _EXACT_ANGLES = frozenset({"cp", "cu1", "rzz", "rxx", "ryy", "rzx", "crx", "cry", "crz"})
 
 Gate = tuple[str, tuple[int, ...], tuple[float, ...]]
@@ -35,12 +43,18 @@ class BondEstimate:
         Σ m·n·min(m, n) over the matrices that the updates decompose; infinite where reading stopped.
     amplitudes
         Complex numbers of the final state.
+    touched
+        Complex numbers that gates on one qubit and updates pass over, at the bonds of their moment.
+    readout
+        Multiplications of one expectation value of the final state.
     """
 
     bits: int
     updates: int
     svd: float
     amplitudes: float
+    touched: float = 0.0
+    readout: float = 0.0
 
 
 def schmidt_bits(name: str, params: tuple[float, ...]) -> int:
@@ -62,11 +76,18 @@ class Chain:
         self.bits = [0] * (n_qubits + 1)  # bits[b]: bond left of site b
         self.updates = 0
         self.svd = 0.0
+        self.touched = 0.0
+        self.across: Array = np.zeros(n_qubits + 1)  # bits of all gates between the first t qubits and the others
+        self.first: Array = np.arange(n_qubits + 1.0)
 
     def apply(self, qubits: tuple[int, ...], bits: int) -> None:
-        """Apply a gate on two or more qubits: bring them together by swaps, then update each bond between them."""
+        """Apply a gate: bring its qubits together by swaps, then update each bond between them."""
         sites = sorted(self.place[q] for q in qubits)
         first = sites[0]
+        if len(sites) == 1:
+            self.touched += 2.0 ** (1 + self.bits[first] + self.bits[first + 1])
+            return
+        self.across[min(qubits) + 1 : max(qubits) + 1] += bits
         for offset, site in enumerate(sites[1:], start=1):
             for right in range(site, first + offset, -1):
                 self._swap(right - 1)
@@ -81,9 +102,18 @@ class Chain:
 
     def _update(self, bond: int, bits: int) -> None:
         left, right = self.bits[bond - 1] + 1, self.bits[bond + 1] + 1
-        self.bits[bond] = min(self.bits[bond] + bits, left, right)
+        most = min(self.bits[bond] + bits, left, right)
+        self.bits[bond] = most if most < _SMALL_BITS else min(most, self._by_first(bond))
         self.updates += 1
+        self.touched += 2.0 ** (left + right)
         self.svd += 2.0 ** (left + right + min(left, right))
+
+    def _by_first(self, bond: int) -> int:
+        """Return the least of: qubits that differ from the first t, and bits of all gates across t."""
+        inside = np.zeros(len(self.order) + 1)
+        inside[np.array(self.order[:bond]) + 1] = 1.0
+        differing = bond - 2.0 * inside.cumsum() + self.first
+        return int((differing + self.across).min())
 
 
 def estimate(n_qubits: int, gates: Iterable[Gate]) -> BondEstimate:
@@ -93,10 +123,13 @@ def estimate(n_qubits: int, gates: Iterable[Gate]) -> BondEstimate:
     """
     chain = Chain(n_qubits)
     for name, qubits, params in gates:
-        if len(qubits) > 1 and (bits := schmidt_bits(name, params)):
+        bits = schmidt_bits(name, params) if len(qubits) > 1 else 1
+        if bits:
             chain.apply(qubits, bits)
-            if max(chain.bits) >= LARGEST_BITS:
-                return BondEstimate(LARGEST_BITS, chain.updates, inf, inf)
+            if len(qubits) > 1 and max(chain.bits) >= LARGEST_BITS:
+                return BondEstimate(LARGEST_BITS, chain.updates, inf, inf, inf, inf)
     bonds = chain.bits
-    amplitudes = sum(2.0 ** (1 + bonds[site] + bonds[site + 1]) for site in range(n_qubits))
-    return BondEstimate(max(bonds), chain.updates, chain.svd, amplitudes)
+    sides = [(bonds[site], bonds[site + 1]) for site in range(n_qubits)]
+    amplitudes = sum(2.0 ** (1 + left + right) for left, right in sides)
+    readout = sum(2.0 ** (1 + left + right + max(left, right)) for left, right in sides)
+    return BondEstimate(max(bonds), chain.updates, chain.svd, amplitudes, chain.touched, readout)

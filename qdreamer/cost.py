@@ -132,12 +132,14 @@ class CostModel:
     def _execution(
         self, jobs: Sequence[tuple[Job, Mapping[Kind, Prediction]]], workers: Workers, demand: Demand
     ) -> tuple[Prediction, Prediction]:
-        batch, per_task = self._dispatch(demand.tasks)
         groups = [TaskGroup(job.count, {kind: p.value for kind, p in on.items()}) for job, on in jobs]
         work = sum(job.count * min((p.value for p in on.values()), default=0.0) for job, on in jobs)
         portions = max(1, ceil(work / demand.grain_s)) if demand.grain_s else workers.total
+        sent = min(demand.tasks, max(portions, workers.total)) if demand.grain_s else demand.tasks
+        batch, per_task = self._dispatch(sent)
         there = [WorkerGroup(kind, min(portions, workers.of(kind))) for kind in _KINDS if workers.of(kind)]
-        seconds = batch + makespan(groups, there, dispatch_s=per_task)
+        each = per_task * sent / max(1, demand.tasks)
+        seconds = batch + makespan(groups, there, dispatch_s=each)
         sums = [0.0, 0.0, 0.0]
         for job, on in jobs:
             for place, pick in enumerate(("low", "value", "high")):

@@ -28,10 +28,15 @@ ROLES: Mapping[str, str] = {
     "reference": "subexperiments",
     "contract": "contraction",
     "estimate": "contraction",
+    "rows": "contraction",
     "rebuild": "reconstruction",
     "dispatch": "dispatch",
 }
 """Law of each model that a cost model has: one for the tasks of each executor, and those of the driver's steps."""
+CACHED_BITS = 20
+"""A state vector of more qubits is in no cache of one core, so that memory's bandwidth counts."""
+THREADED_BITS = 14
+"""Aer computes wider states than this with several threads."""
 PORTION_S = 0.025
 """Small tasks of a cut are packed into portions of about this length, except those of the published way."""
 STATE_COPIES = 1.25
@@ -135,19 +140,23 @@ def uncut(executor: str, workload: Workload, *, shots: int, threads: int = 1) ->
         features: Features = {
             "gates": workload.gates,
             "updates": bonds.updates,
+            "touched": bonds.touched,
             "svd": bonds.svd,
-            "shots": shots * terms,
+            "readout": bonds.readout * terms,
         }
         job = _whole(executor, features, workload, shots, memory=16.0 * bonds.amplitudes * MPS_COPIES)
     elif executor == "device":
         job = _whole(executor, {}, workload, shots * terms, memory=0.0)
     else:
+        width = workload.n_qubits
+        over = workload.passes * power_of_two(width)
         features = {
             "circuits": 1,
             "gates": workload.gates,
-            "amplitudes": workload.gates * power_of_two(workload.n_qubits),
-            "shots": shots * terms,
-            "threads": threads,
+            "amplitudes": over,
+            "uncached": over if width > CACHED_BITS else 0.0,
+            "readout": terms * power_of_two(width),
+            "threads": threads if width > THREADED_BITS else 1,
         }
         memory = 16.0 * power_of_two(workload.n_qubits) * STATE_COPIES
         job = _whole(executor, features, workload, shots, memory=memory)
@@ -172,7 +181,7 @@ def _whole(executor: str, features: Features, workload: Workload, shots: int, *,
     )
 
 
-def cut(executor: str, plan: PlanFeatures, *, shots: int) -> Demand:
+def cut(executor: str, plan: PlanFeatures, *, shots: int, statistics: str = "distinct") -> Demand:
     """Return what a cut plan demands of an executor.
 
     Parameters
@@ -182,9 +191,13 @@ def cut(executor: str, plan: PlanFeatures, *, shots: int) -> Demand:
     plan
         The cuts.
     shots
-        Of each subexperiment; ``amplitude`` does not depend on them.
+        Of each subexperiment; 0 for the exact value of ``amplitude``.
+    statistics
+        Whose shots ``amplitude`` draws: those of ``"distinct"`` or of the published ``"rows"``.
     """
     jobs, steps = _MAKERS[executor](plan, shots)
+    if executor == "amplitude" and shots:
+        steps = [_rows(plan) if statistics == "rows" else _drawing(plan)]
     memory = 16.0 * plan.largest_tensor if executor != "reference" else 8.0 * plan.rows * shots
     grain_s = 0.0 if executor == "reference" else PORTION_S
     return Demand(executor, plan.cuts, tuple(jobs), tuple(steps), plan.planning_s, memory, plan, grain_s)
@@ -197,7 +210,13 @@ def _amplitude(plan: PlanFeatures, _shots: int) -> _Made:
     jobs = [
         Job(
             role="amplitude",
-            features={"fragments": 1, "gates": one.gates, "amplitudes": one.amplitudes, "gram": one.gram},
+            features={
+                "fragments": 1,
+                "steps": one.steps or one.gates,
+                "moved": one.moved or one.amplitudes,
+                "flops": one.flops or 4.0 * one.amplitudes,
+                "gram": one.gram,
+            },
             count=1,
             kinds=("cpu", "gpu"),
             memory=one.amplitude_bytes,
@@ -279,9 +298,24 @@ def _contraction(plan: PlanFeatures) -> tuple[str, str, Features]:
 
 
 def _estimation(plan: PlanFeatures) -> tuple[str, str, Features]:
-    """Return the contraction of sampled values and of their variances, which visits every variant."""
-    tensors = float(plan.terms * len(plan.fragments))
-    return "reconstruct", "estimate", {"tensors": tensors, "flops": plan.flops + plan.variants}
+    """Return the contraction of sampled values and of their slopes: one contraction a fragment, and one more."""
+    return _contractions(plan, len(plan.fragments) + 1)
+
+
+def _drawing(plan: PlanFeatures) -> tuple[str, str, Features]:
+    """Return the same with shots dealt out and drawn before, which takes one more contraction a fragment."""
+    return _contractions(plan, 2 * len(plan.fragments) + 1)
+
+
+def _contractions(plan: PlanFeatures, number: int) -> tuple[str, str, Features]:
+    """Return so many contractions of all tensors and links, which visit every variant."""
+    tensors = float(plan.terms * number * (len(plan.fragments) + plan.cuts))
+    return "reconstruct", "estimate", {"tensors": tensors, "flops": number * (plan.flops + plan.variants)}
+
+
+def _rows(plan: PlanFeatures) -> tuple[str, str, Features]:
+    """Return the drawing of every published row for itself."""
+    return "reconstruct", "rows", {"tensors": float(plan.terms * len(plan.fragments)), "flops": plan.rows * plan.cuts}
 
 
 def totals(jobs: Sequence[Job], role: str) -> Features:

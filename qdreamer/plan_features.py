@@ -43,6 +43,9 @@ class FragmentFeatures:
         Distinct parts of the observable's strings on this fragment.
     bytes
         Working set of its amplitude states; 0 means three times the states.
+    steps, moved, flops
+        Of the evolution of its amplitude states: array operations, complex numbers that they read and write,
+        multiplications. 0 means that nobody has counted, and gates and ``amplitudes`` stand in.
     """
 
     width: int
@@ -58,6 +61,9 @@ class FragmentFeatures:
     depth: int = 0
     parts: int = 1
     bytes: float = 0.0
+    steps: int = 0
+    moved: float = 0.0
+    flops: float = 0.0
 
     @property
     def state_bytes(self) -> float:

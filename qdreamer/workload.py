@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from .bonds import BondEstimate, Gate, estimate
+from .fusion import passes
 
 _NO_GATE = frozenset({"barrier", "delay", "measure", "id"})
 _DYNAMIC = frozenset({"reset", "if_else", "while_loop", "for_loop", "switch_case", "initialize"})
@@ -105,6 +106,8 @@ class Workload:
         Light cone of the observable.
     clifford_share
         Gates that are Clifford gates, of all; 1 for no gates.
+    passes
+        Passes over a state vector that gate fusion leaves, in passes of a small gate.
     observable
         What is asked for.
     """
@@ -116,6 +119,7 @@ class Workload:
     bonds: BondEstimate
     cone: LightCone
     clifford_share: float
+    passes: float
     observable: Observable = field(repr=False)
 
     @property
@@ -198,6 +202,7 @@ def analyze_gates(n_qubits: int, gates: Sequence[Gate], observable: Observable |
         bonds=estimate(n_qubits, gates),
         cone=light_cone(gates, wanted.support),
         clifford_share=clifford / len(gates) if gates else 1.0,
+        passes=passes(n_qubits, gates),
         observable=wanted,
     )
 

@@ -21,6 +21,7 @@ from .executors import UNCUT, Portion, Problem, Settings, load
 from .observables import terms
 from .plan import CutPlan, Cuts
 from .sampling import Estimate
+from .states import trimmed
 
 if TYPE_CHECKING:
     from .params import CircuitCutting
@@ -103,7 +104,7 @@ def estimate(params: CircuitCutting) -> Features:
     memory = {
         "full": amplitude_bytes * 2**circuit.n_qubits,
         "mps": 2**28,
-        "amplitude": max(fragment.memory(amplitude_bytes) for fragment in plan.fragments),
+        "amplitude": max(trimmed(fragment).memory(amplitude_bytes) for fragment in plan.fragments),
     }.get(params.executor, 2 * amplitude_bytes * 2**plan.width)
     return Features(
         tasks=1 if whole else circuits,

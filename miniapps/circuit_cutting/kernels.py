@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import wraps
+from functools import lru_cache, wraps
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar
 
 import numpy as np
@@ -114,12 +114,16 @@ def _timed(function: Callable[[Work], Answers]) -> Callable[[Work], tuple[float,
 @_timed
 def run_states(work: StateWork) -> Answers:
     """Return the Gram numbers of each fragment; see `states.gram`."""
-    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # ships no types
+    with _pools().limit(limits=work.threads):
+        return {(f.index,): _grams(f, work) for f in work.fragments}
 
-    if work.threads == 1:
-        return {(f.index,): _grams(f, work) for f in work.fragments}
-    with threadpool_limits(limits=work.threads):
-        return {(f.index,): _grams(f, work) for f in work.fragments}
+
+@lru_cache(maxsize=1)
+def _pools() -> Any:
+    """Return the thread pools of numpy's libraries; looking for them takes longer than a small fragment."""
+    from threadpoolctl import ThreadpoolController  # type: ignore[import-untyped]  # ships no types
+
+    return ThreadpoolController()
 
 
 def _grams(fragment: Fragment, work: StateWork) -> NDArray[np.complex128]:

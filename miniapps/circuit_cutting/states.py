@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, Final
 
 import numpy as np
@@ -22,6 +23,7 @@ from .plan import End, Fragment
 from .schmidt import WIRE, factors
 
 Op = Gate | End
+_ONE: Final = np.eye(2, dtype=complex)
 Array = Any
 """numpy or jax array."""
 _BLOCK_QUBITS: Final = 5
@@ -59,6 +61,11 @@ class _Block:
     ops: list[tuple[int, Op]] = field(default_factory=list)
 
 
+def is_small(fragment: Fragment) -> bool:
+    """Tell whether a fragment is evolved operation by operation, without blocks."""
+    return fragment.n_qubits <= _SMALL_QUBITS
+
+
 def states(fragment: Fragment, *, single: bool = False, like: Array = None) -> Array:
     """Return all states, shape (rank of the first end, …, rank of the last end, 2ⁿ); axis order as in ``ends``.
 
@@ -80,10 +87,10 @@ def states(fragment: Fragment, *, single: bool = False, like: Array = None) -> A
     dtype = np.complex64 if single else np.complex128
     xp = np if like is None else _module(like)
     state = Tensor(xp.ones((), dtype=dtype), [])
-    if fragment.n_qubits <= _SMALL_QUBITS:
+    if is_small(fragment):
         _evolve(state, ops)
     else:
-        for block in _blocks(ops):
+        for block in blocks(ops):
             _apply(state, block)
     return _in_order(state, fragment)
 
@@ -141,17 +148,50 @@ def _narrowed(fragment: Fragment, ops: Sequence[Op], used: Sequence[int]) -> Fra
 # ---------------------------------------------------------------- evolution
 
 
+Waiting = dict[int, NDArray[Any]]
+"""For each qubit the product of the gates on it alone that have not been applied yet, shape (2, 2)."""
+
+
 def _evolve(state: Tensor, ops: Iterable[tuple[int, Op]]) -> None:
-    """Apply operations one by one, each numbered by its place in the fragment."""
+    """Apply operations in order, each numbered by its place in the fragment.
+
+    What acts on one qubit waits for the next gate on two, and is multiplied into its matrix.
+    """
+    waiting: Waiting = {}
     for place, op in ops:
         if isinstance(op, End):
+            _flush(state, [op.qubit], waiting)
             _apply_end(state, op, place)
+        elif len(op[1]) == 1:
+            q, mine = op[1][0], _matrix(op[0], op[2])
+            waiting[q] = mine @ waiting[q] if q in waiting else mine
         else:
-            name, qubits, params = op
-            _touch(state, qubits)
-            axes = [("q", q) for q in reversed(qubits)]
-            operator = matrix(name, params).reshape((2,) * (2 * len(qubits)))
-            state.take(_cast(operator, state.array), axes, axes)
+            _apply_gate(state, op, waiting)
+    _flush(state, list(waiting), waiting)
+
+
+def _apply_gate(state: Tensor, gate: Gate, waiting: Waiting) -> None:
+    name, qubits, params = gate
+    _touch(state, qubits, waiting)
+    operator = _matrix(name, params)
+    if not waiting.keys().isdisjoint(qubits):
+        first, second = (waiting.pop(q, _ONE) for q in qubits)
+        operator = operator @ (second[:, None, :, None] * first[None, :, None, :]).reshape(4, 4)
+    axes = [("q", q) for q in reversed(qubits)]
+    state.take(_cast(operator.reshape(2, 2, 2, 2), state.array), axes, axes)
+
+
+def _flush(state: Tensor, qubits: Sequence[int], waiting: Waiting) -> None:
+    """Apply what waits on some qubits."""
+    _touch(state, [q for q in qubits if q in waiting], waiting)
+    for q in qubits:
+        if q in waiting:
+            state.take(_cast(waiting.pop(q), state.array), [("q", q)], [("q", q)])
+
+
+@lru_cache(maxsize=4096)
+def _matrix(name: str, params: tuple[float, ...]) -> NDArray[Any]:
+    return matrix(name, params)
 
 
 def _apply_end(state: Tensor, end: End, place: int) -> None:
@@ -167,18 +207,19 @@ def _apply_end(state: Tensor, end: End, place: int) -> None:
         state.take(_cast(np.eye(2), state.array), [mine, axis], [])
 
 
-def _touch(state: Tensor, qubits: Iterable[int]) -> None:
-    """Let qubits join in state |0⟩ if they have not joined before."""
+def _touch(state: Tensor, qubits: Iterable[int], waiting: Waiting | None = None) -> None:
+    """Let qubits join if they have not joined before: in state |0⟩, or in what the gates that wait make of it."""
     for q in qubits:
         if ("q", q) not in state.axes:
-            state.take(_cast(np.array([1.0, 0.0]), state.array), [("q", q)], [])
+            own = _ONE if waiting is None else waiting.pop(q, _ONE)
+            state.take(_cast(own[:, 0], state.array), [("q", q)], [])
 
 
 def _cast(operator: NDArray[Any], like: Array) -> Array:
-    return _module(like).asarray(operator.astype(like.dtype))
+    return _module(like).asarray(operator.astype(like.dtype, copy=False))
 
 
-def _blocks(ops: Iterable[tuple[int, Op]]) -> list[_Block]:
+def blocks(ops: Iterable[tuple[int, Op]]) -> list[_Block]:
     """Fuse operations: each joins the first block after those it depends on that stays narrow enough.
 
     What acts on one qubit waits for the next gate that joins its qubit with another, so that qubits join late.

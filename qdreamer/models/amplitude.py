@@ -2,25 +2,28 @@
 
 ::
 
-    seconds = t_fragment · F + t_gate · G + t_amplitude · A + t_gram · R
+    seconds = t_fragment · F + t_step · S + t_move · M + t_flop · N + t_gram · R
 
-F fragments with G gates; A = Σ 2^width · states over the gates: prefixes are shared, so a gate acts on the states of
-the cut ends before it; R = parts · 2^width · states² multiplications of the Gram tensors.
+F fragments; their evolution takes S array operations, which read and write M complex numbers and multiply N times
+(prefixes are shared, so a gate acts on the states of the cut ends before it); R = parts · 2^width · states²
+multiplications of the Gram tensors.
 """
 
 from __future__ import annotations
 
 from qdreamer.model import Features, Law
 
+_FEATURES = ("fragments", "steps", "moved", "flops", "gram")
+
 
 def _design(features: Features) -> tuple[float, ...]:
-    return features["fragments"], features["gates"], features["amplitudes"], features["gram"]
+    return tuple(features[name] for name in _FEATURES)
 
 
 LAW = Law(
     name="amplitude",
-    summary="t_fragment·F + t_gate·G + t_amplitude·Σ 2^width·states + t_gram·parts·2^width·states²",
-    features=("fragments", "gates", "amplitudes", "gram"),
-    terms=("fragment", "gate", "amplitude", "gram"),
+    summary="t_fragment·F + t_step·S + t_move·M + t_flop·N + t_gram·parts·2^width·states²",
+    features=_FEATURES,
+    terms=("fragment", "step", "number moved", "multiplication", "gram"),
     design=_design,
 )

@@ -1,26 +1,29 @@
-"""Seconds of one circuit on a matrix-product-state simulator.
+"""Seconds of one circuit on a matrix-product-state simulator, with exact expectation values.
 
 ::
 
-    seconds = t_run + t_gate · G + t_update · U + t_svd · V + t_shot · S
+    seconds = t_run + t_gate · G + t_update · U + t_touch · T + t_svd · V + t_read · R
 
-G gates; U updates of two neighbouring sites, swaps included; V = Σ m·n·min(m, n) over the m × n matrices that these
-updates decompose, from the bond estimate of the workload analyzer; S shots.
+G gates; U updates of two neighbouring sites, swaps included; T complex numbers that gates and updates pass over;
+V = Σ m·n·min(m, n) over the m × n matrices that the updates decompose; R multiplications of the expectation values. All
+from the bonds as they grow gate by gate (`qdreamer.bonds`).
 """
 
 from __future__ import annotations
 
 from qdreamer.model import Features, Law
 
+_FEATURES = ("gates", "updates", "touched", "svd", "readout")
+
 
 def _design(features: Features) -> tuple[float, ...]:
-    return 1.0, features["gates"], features["updates"], features["svd"], features["shots"]
+    return 1.0, *(features[name] for name in _FEATURES)
 
 
 LAW = Law(
     name="mps",
-    summary="t_run + t_gate·G + t_update·U + t_svd·Σ m·n·min(m,n) + t_shot·S",
-    features=("gates", "updates", "svd", "shots"),
-    terms=("run", "gate", "update", "svd", "shot"),
+    summary="t_run + t_gate·G + t_update·U + t_touch·T + t_svd·Σ m·n·min(m,n) + t_read·R",
+    features=_FEATURES,
+    terms=("run", "gate", "update", "number touched", "svd", "readout"),
     design=_design,
 )

@@ -1,11 +1,12 @@
-"""Seconds of circuits on a state-vector simulator, their final measurements sampled from the final state.
+"""Seconds of one circuit on a state-vector simulator that fuses gates, with exact expectation values.
 
 ::
 
-    seconds = t_circuit · C + t_gate · G + t_core · A / threads + t_memory · A + t_shot · S
+    seconds = t_circuit · C + t_gate · G + t_core · A / threads + t_memory · M + t_read · R
 
-C circuits with G gates together; A is the number of amplitudes that these gates pass over (Σ gates · 2ʷ), S the shots.
-What one core computes is divided by the threads of a task; what memory bandwidth limits is not.
+C circuits with G gates together; A is the number of amplitudes that the fused gates pass over (Σ passes · 2ʷ, see
+`qdreamer.fusion`), M those of states that are in no cache, R the amplitudes that expectation values read. What one core
+computes is divided by the threads of a task; what memory bandwidth limits is not.
 """
 
 from __future__ import annotations
@@ -14,14 +15,14 @@ from qdreamer.model import Features, Law
 
 
 def _design(features: Features) -> tuple[float, ...]:
-    passes = features["amplitudes"]
-    return features["circuits"], features["gates"], passes / features["threads"], passes, features["shots"]
+    shared = (features["amplitudes"] / features["threads"], features["uncached"], features["readout"])
+    return features["circuits"], features["gates"], *shared
 
 
 LAW = Law(
     name="statevector",
-    summary="t_circuit·C + t_gate·G + t_core·A/threads + t_memory·A + t_shot·S, A = Σ gates·2^width",
-    features=("circuits", "gates", "amplitudes", "shots", "threads"),
-    terms=("circuit", "gate", "amplitude per thread", "amplitude", "shot"),
+    summary="t_circuit·C + t_gate·G + t_core·A/threads + t_memory·M + t_read·R, A = Σ passes·2^width after fusion",
+    features=("circuits", "gates", "amplitudes", "uncached", "readout", "threads"),
+    terms=("circuit", "gate", "amplitude per thread", "uncached amplitude", "amplitude read"),
     design=_design,
 )

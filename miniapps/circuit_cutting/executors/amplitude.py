@@ -15,6 +15,7 @@ from ..contraction import value
 from ..kernels import StateWork, run_states
 from ..plan import Fragment, fragment_work
 from ..sampling import Estimate, allotted, by_rows, drawn, estimate, tables_of
+from ..states import trimmed
 from . import Job, Portion, Problem
 from .packing import packed
 
@@ -24,7 +25,7 @@ _MULTIPLICATION_S: Final = 5e-10
 
 def amplitude(problem: Problem) -> Job:
     """Return fragments, small ones packed together, and the contraction of their answers."""
-    settings, fragments = problem.settings, problem.plan.fragments
+    settings, fragments = problem.settings, [trimmed(fragment) for fragment in problem.plan.fragments]
     single = settings.precision == "single"
     costs = [_seconds(fragment) / settings.threads for fragment in fragments]
     portions = [

@@ -30,6 +30,7 @@ FINDERS: Final = {
     "addon": "miniapps.circuit_cutting.finders.addon",
 }
 _SLOW: Final = "addon"
+_EXACT: Final = "interval"
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +90,9 @@ def _proposals(names: list[str], circuit: Circuit, limits: Limits) -> Iterator[t
 
     for name in names:
         cuts = import_module(FINDERS[name]).find(circuit, limits)
-        if cuts is not None:
+        if cuts is not None and names == [_EXACT]:  # keeps to the limits by itself, and has no rival
+            yield (0.0, 0.0), cuts, name
+        elif cuts is not None:
             plan = make_plan(circuit, cuts, [(1.0, "I" * circuit.n_qubits)])
             if limits.allows(plan):
                 yield limits.rank(plan), cuts, name

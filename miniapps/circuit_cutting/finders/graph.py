@@ -59,7 +59,7 @@ def _proposals(circuit: Circuit, limits: Limits) -> Iterator[Cuts]:
     for parts in range(fewest, most + 1):
         for imbalance in _IMBALANCE:
             labels = _partition(of_qubits, n, parts, imbalance)
-            yield useful(circuit, between(circuit, dict(enumerate(labels))))
+            yield between(circuit, dict(enumerate(labels)))
         if len(of_gates[1]) <= _MOST_NODES:
             yield _in_time(circuit, of_gates, parts)
 

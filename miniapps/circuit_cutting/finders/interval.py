@@ -7,6 +7,7 @@ intervals cuts exactly the gates between different intervals, so the costs of in
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from math import inf
 from typing import TYPE_CHECKING, Final
 
@@ -49,7 +50,8 @@ def find(circuit: Circuit, limits: Limits) -> Cuts | None:
 
 def between(circuit: Circuit, labels: dict[int, int]) -> Cuts:
     """Return the cuts of all gates whose qubits have different labels."""
-    return Cuts(tuple(i for i, (_, qubits, _) in enumerate(circuit.gates) if len({labels[q] for q in qubits}) > 1))
+    pairs = ((i, on) for i, (_, on, _) in enumerate(circuit.gates) if len(on) > 1)
+    return Cuts(tuple(i for i, (first, *others) in pairs if any(labels[q] != labels[first] for q in others)))
 
 
 def _orders(circuit: Circuit) -> list[list[int]]:
@@ -71,11 +73,10 @@ def _row(circuit: Circuit, order: list[int]) -> _Row:
     n = circuit.n_qubits
     place = {q: i for i, q in enumerate(order)}
     counts, bits = np.zeros((n, n)), np.zeros((n, n))
-    for name, qubits, params in circuit.gates:
-        if len(qubits) == 2:
-            a, b = sorted(place[q] for q in qubits)
-            counts[a, b] += 1
-            bits[a, b] += np.log2(rank(name, params))
+    pairs = [gate for gate in circuit.gates if len(gate[1]) == 2]
+    sites = np.sort([(place[a], place[b]) for _, (a, b), _ in pairs], axis=1).reshape(-1, 2).T
+    np.add.at(counts, (sites[0], sites[1]), 1)
+    np.add.at(bits, (sites[0], sites[1]), np.log2([rank(name, params) for name, _, params in pairs]))
     gates = 1 + len(circuit.gates) / n
     i, j = np.indices((n + 1, n + 1))
     width = np.clip(j - i, 0, _MOST_BITS)
@@ -114,6 +115,14 @@ def _fewest(row: _Row, limits: Limits) -> _Found | None:
     return (best[n], _walk(before, n)) if best[n][1] < inf else None
 
 
+def _equal_pieces(row: _Row, most: int) -> float:
+    """Return the cost of pieces of equal width, which no interval of the best ones exceeds; inf if they need more."""
+    n, pieces = len(row.order), most // 2 + 1
+    edges = [n * piece // pieces for piece in range(pieces + 1)]
+    pairs = [(i, j) for i, j in pairwise(edges) if i < j]
+    return float(sum(row.cost[p] for p in pairs)) if sum(row.halves[p] for p in pairs) <= most else inf
+
+
 def _walk(before: list[int], j: int) -> list[tuple[int, int]]:
     pieces = []
     while j:
@@ -126,25 +135,25 @@ def _bounded(row: _Row, limits: Limits) -> _Found | None:
     """Minimise the cost with at most so many cuts; at least two intervals if any cut is allowed."""
     n, most = len(row.order), 2 * (limits.cuts or 0)
     size = min(limits.size or n, n - 1 if most else n)
-    best = np.full((n + 1, most + 1), inf)
-    best[0, 0] = 0.0
-    before = np.zeros((n + 1, most + 1), dtype=np.int64)
+    halves, cost, enough = row.halves.tolist(), row.cost.tolist(), _equal_pieces(row, most)
+    best: list[dict[int, float]] = [{0: 0.0}] + [{} for _ in range(n)]  # halves used up: cost
+    before: list[dict[int, int]] = [{} for _ in range(n + 1)]
     for j in range(1, n + 1):
+        mine, origin = best[j], before[j]
         for i in range(max(0, j - size), j):
-            halves = int(row.halves[i, j])
-            if halves > most:
-                continue
-            total = best[i, : most + 1 - halves] + row.cost[i, j]
-            better = total < best[j, halves:]
-            best[j, halves:][better] = total[better]
-            before[j, halves:][better] = i
-    used = int(np.argmin(best[n]))
-    if not best[n, used] < inf:
+            left = most - halves[i][j]
+            if left >= 0 and cost[i][j] <= enough:
+                for used, spent in best[i].items():
+                    now = used + halves[i][j]
+                    if used <= left and spent + cost[i][j] < mine.get(now, inf):
+                        mine[now], origin[now] = spent + cost[i][j], i
+    if not best[n]:
         return None
-    pieces, j = [], n
+    used = min(best[n], key=lambda halves_used: (best[n][halves_used], halves_used))
+    lowest, pieces, j = best[n][used], [], n
     while j:
-        i = int(before[j, used])
+        i = before[j][used]
         pieces.append((i, j))
-        used -= int(row.halves[i, j])
+        used -= halves[i][j]
         j = i
-    return (0.0, float(best[n].min())), pieces[::-1]
+    return (0.0, lowest), pieces[::-1]

@@ -83,7 +83,11 @@ def test_the_record_tells_the_choice_and_counts_the_deciding(tmp_path: Path) -> 
 def test_records_become_observations_of_the_models_of_their_stages(tmp_path: Path) -> None:
     Runner(plan("[1, 2]"), tmp_path / "settling", observer=Quiet()).run()
     found = observations(read_records(tmp_path / "settling").records)
-    assert {role: len(rows) for role, rows in found.items()} == {"amplitude": 2, "contract": 2}
+    assert {role: len(rows) for role, rows in found.items()} == {
+        "amplitude": 2,
+        "contract": 2,
+        "dispatch": 2,
+    }
     assert all(one.features["fragments"] >= 2 for one in found["amplitude"])
 
 
