@@ -85,6 +85,30 @@ def dots(points: pd.DataFrame, columns: tuple[str, str, str], text: Text, *, log
     return drawn
 
 
+def pairs(points: pd.DataFrame, columns: Mapping[str, str], text: Text) -> Figure:
+    """Draw a line from the first to the second of two columns (column -> name) for each row, on a logarithmic axis.
+
+    A third column, where it is above zero, is marked by a tick.
+    """
+    drawn, axes = _canvas(points, text)
+    first, second, *ticks = columns
+    places = range(len(points))
+    axes.hlines(places, points[second], points[first], color="#B5B5B5", linewidth=2.2, zorder=1)
+    looks: list[dict[str, Any]] = [
+        {"color": style.COLOURS[1], "marker": "o", "markerfacecolor": "white"},
+        {"color": style.COLOURS[0], "marker": "o"},
+        {"color": style.INK, "marker": "|"},
+    ]
+    handles: list[tuple[Any, str]] = []
+    for name, look in zip((first, second, *ticks), looks, strict=False):
+        values = points[name].where(points[name] > 0)
+        (marks,) = axes.plot(values, places, linestyle="none", markersize=8, markeredgewidth=1.6, **look)
+        handles.append((marks, columns[name]))
+    series.log_axis(axes, text.unit, "x")
+    series.legend(axes, {"measured": handles})
+    return drawn
+
+
 def _canvas(points: pd.DataFrame, text: Text) -> tuple[Figure, Axes]:
     height = max(_LEAST_IN, _ROW_IN * len(points))
     drawn, axes = style.new_figure(text.caption, (_PLOT_IN, height), left_in=_LEFT_IN)

@@ -1,4 +1,4 @@
-"""Figures of the variational motifs: which campaign they fit, and that their points are the records' numbers."""
+"""Figures of the motifs beyond the paper's: which campaign they fit, and that their points are the records' numbers."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from harness.report import barrier, coupling, staleness
+from harness.report import barrier, coupling, mitigation, staleness
 from harness.report.summary import CaseSummary, Statistics, statistics
 
 
@@ -65,6 +65,23 @@ EVEN, LATE = (
 )
 FREE = _case("vqa_asynchronous", {"time_to_target_s": 0.2}, mode="gradient")
 
+PLAIN, EXTRAPOLATED = (
+    _case(
+        "error_mitigation",
+        {
+            "error_before": 0.1,
+            "error_after": after,
+            "standard_error": 0.001,
+            "sampling_overhead": cost,
+            "throughput": 9,
+        },
+        technique=technique,
+        device="simulator",
+        shots=100,
+    )
+    for technique, after, cost in (("none", 0.1, 1.0), ("zne", 0.01, 12.0))
+)
+
 
 def test_an_evaluation_is_divided_without_rest() -> None:
     drawing = coupling.draw(_Request([NEAR, FAR]))  # type: ignore[arg-type]  # only what is read
@@ -87,6 +104,13 @@ def test_time_to_target_stands_beside_the_barrier() -> None:
     assert set(drawing.points["series"]) == {"no barrier (C.4)", "barrier (C.3)"}
 
 
+def test_an_error_is_shown_before_and_after_with_its_cost() -> None:
+    drawing = mitigation.draw(_Request([EXTRAPOLATED, PLAIN]))  # type: ignore[arg-type]  # only what is read
+    plain, extrapolated = drawing.points.to_dict("records")
+    assert (plain["label"], extrapolated["label"]) == ("none (1.0 × shots)", "zne (12.0 × shots)")
+    assert (extrapolated["before"], extrapolated["after"], extrapolated["standard_error"]) == (0.1, 0.01, 0.001)
+
+
 def test_each_figure_fits_its_own_campaign_only() -> None:
     assert coupling.applies([NEAR, FAR])
     assert barrier.applies([EVEN, LATE])
@@ -95,3 +119,5 @@ def test_each_figure_fits_its_own_campaign_only() -> None:
     assert not barrier.applies([FREE, EVEN])
     assert not staleness.applies([EVEN, LATE])
     assert not staleness.applies([])
+    assert mitigation.applies([PLAIN])
+    assert not mitigation.applies([PLAIN, EVEN])
