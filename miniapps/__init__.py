@@ -30,6 +30,7 @@ _BUILT_IN = {
     "circuit_execution": "miniapps.circuit_execution:APP",
     "dispatch": "miniapps.dispatch:APP",
     "distributed_state_vector": "miniapps.distributed_state_vector:APP",
+    "generative": "miniapps.generative:APP",
     "qml_classifier": "miniapps.qml_classifier:APP",
     "qml_compression": "miniapps.qml_compression:APP",
     "qml_pipeline": "miniapps.qml_pipeline:APP",
