@@ -31,6 +31,7 @@ _BUILT_IN = {
     "dispatch": "miniapps.dispatch:APP",
     "distributed_state_vector": "miniapps.distributed_state_vector:APP",
     "error_mitigation": "miniapps.error_mitigation:APP",
+    "generative": "miniapps.generative:APP",
     "qml_classifier": "miniapps.qml_classifier:APP",
     "qml_compression": "miniapps.qml_compression:APP",
     "qml_pipeline": "miniapps.qml_pipeline:APP",

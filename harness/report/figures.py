@@ -34,6 +34,7 @@ _FIGURES: Final = {
     "fig7": "harness.report.fig7",
     "fig8": "harness.report.fig8",
     "fig9": "harness.report.fig9",
+    "generative": "harness.report.generative",
     "mitigation": "harness.report.mitigation",
     "pipeline": "harness.report.pipeline",
     "staleness": "harness.report.staleness",

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, final
 
 from pydantic import Field, model_validator
 
-from .._app import Unsupported
+from .._app import Params, Unsupported
 from .params import VariationalParams, unit
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 MOST_DEVICES: Final = 256
 
 
-class DeviceParams(VariationalParams):
+class EmulatedDevices(Params):
     """How many devices, and how fast each is."""
 
     devices: int | None = Field(
@@ -40,7 +40,7 @@ class DeviceParams(VariationalParams):
     slow_factor: float = Field(4.0, ge=1, le=1000, description="how many times slower they are")
 
     @model_validator(mode="after")
-    def _device_rules(self) -> DeviceParams:
+    def _device_rules(self) -> EmulatedDevices:
         if self.slow_devices and not self.circuit_s:
             raise ValueError(f"slow_devices = {self.slow_devices}: only emulated devices can be slower; give circuit_s")
         if self.devices is not None and self.slow_devices > self.devices:
@@ -62,14 +62,19 @@ class DeviceParams(VariationalParams):
         return [self.circuit_s * (1.0 if device < fast else self.slow_factor) for device in range(count)]
 
 
+class DeviceParams(EmulatedDevices, VariationalParams):
+    """Which problem, and how many devices work on it, how fast each."""
+
+
 @dataclass(frozen=True, slots=True)
 class Done:
-    """A task that has ended: on which device, with what, or how it failed."""
+    """A task that has ended: on which device, with what, or how it failed; and how long the device was busy with it."""
 
     device: int
     label: Any
     result: Any
     error: BaseException | None
+    busy_s: float = 0.0
 
 
 @final
@@ -116,4 +121,4 @@ class Devices:
             return Done(device, label, None, error)
         result, busy_s = task.result()
         self.busy_s[device] += busy_s
-        return Done(device, label, result, None)
+        return Done(device, label, result, None, busy_s)

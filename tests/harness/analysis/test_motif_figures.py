@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from harness.report import barrier, coupling, mitigation, staleness
+from harness.report import barrier, coupling, generative, mitigation, staleness
 from harness.report.summary import CaseSummary, Statistics, statistics
 
 
@@ -63,6 +63,23 @@ EVEN, LATE = (
     )
     for balance, idle in (("even", 0.6), ("late", 0.1))
 )
+SEARCHES = [
+    _case(
+        "generative",
+        {
+            "error": error / 8,
+            "control_error": 0.04,
+            **{f"circuits_at_{k}": 100 * k for k in range(1, 9)},
+            **{f"error_at_{k}": error / k for k in range(1, 9)},
+            **{f"control_error_at_{k}": 0.04 for k in range(1, 9)},
+            **{f"{role}idle_share": 0.5 for role in ("", "trainer_", "evaluator_")},
+        },
+        model="gqe",
+        circuits=800,
+        seed=seed,
+    )
+    for seed, error in enumerate((0.08, 0.16, 0.4))
+]
 FREE = _case("vqa_asynchronous", {"time_to_target_s": 0.2}, mode="gradient")
 
 PLAIN, EXTRAPOLATED = (
@@ -111,6 +128,17 @@ def test_an_error_is_shown_before_and_after_with_its_cost() -> None:
     assert (extrapolated["before"], extrapolated["after"], extrapolated["standard_error"]) == (0.1, 0.01, 0.001)
 
 
+def test_searches_are_shown_over_their_seeds_beside_the_control() -> None:
+    drawing = generative.draw(_Request(SEARCHES))  # type: ignore[arg-type]  # only what is read
+    curve = drawing.points[drawing.points["panel"] == "curve"]
+    learnt = curve[curve["series"] == "learnt"]
+    assert list(learnt["x"]) == [100 * k for k in range(1, 9)]
+    assert learnt.iloc[-1][["value", "low", "high", "seeds"]].tolist() == pytest.approx([20, 10, 50, 3])
+    assert set(curve[curve["series"] != "learnt"]["value"]) == {40.0}
+    assert set(drawing.points[drawing.points["panel"] == "idle"]["value"]) == {0.5}
+    assert "better for 2 of 3" in drawing.caption
+
+
 def test_each_figure_fits_its_own_campaign_only() -> None:
     assert coupling.applies([NEAR, FAR])
     assert barrier.applies([EVEN, LATE])
@@ -121,3 +149,5 @@ def test_each_figure_fits_its_own_campaign_only() -> None:
     assert not staleness.applies([])
     assert mitigation.applies([PLAIN])
     assert not mitigation.applies([PLAIN, EVEN])
+    assert generative.applies(SEARCHES)
+    assert not generative.applies([*SEARCHES, FREE])
