@@ -293,8 +293,8 @@ def _formula_text(emulated: Sequence[CaseSummary]) -> str:
     sizes = {int(case.params["n_circuits"]) for case in emulated}
     names = sorted({device["name"] for case in emulated for pilot in case.pool for device in pilot["devices"]})
     return (
-        f"Emulated QPU ({', '.join(names)}): {_span(sizes)} circuits, one a job, nobody else in the queue, on a simulated "
-        f"clock. Published formula: mean of its circuits x {BATCH // QPUS} (= {BATCH:,} / {QPUS}) + "
+        f"Emulated QPU ({', '.join(names)}): {_span(sizes)} circuits, one a job, nobody else in the queue, on a "
+        f"simulated clock. Published formula: mean of its circuits x {BATCH // QPUS} (= {BATCH:,} / {QPUS}) + "
         f"{qpu_duration.EAGLE.dispatch_s:g} s; assumes perfect scaling, exclusive access, a representative sample."
     )
 

@@ -56,9 +56,9 @@ class IbmDevice(AbstractDevice):
 
     Options: ``backend`` (its name at IBM) or ``local`` (a recorded device, see kind ``emulated``), ``instance``,
     ``mode`` (``"job"`` or ``"batch"`` for shared access), ``job_s`` (seconds assumed for each job in the queue, of
-    which IBM tells only the number; 30), ``visible_s`` as in kind ``ionq``, ``sampler`` (the vendor's own options, such as
-    ``{"dynamical_decoupling": {"enable": True}, "twirling": {"enable_measure": True}}``; passed on, **unverified** in the
-    cloud, without effect in local mode).
+    which IBM tells only the number; 30), ``visible_s`` as in kind ``ionq``, ``sampler`` (the vendor's own options, such
+    as ``{"dynamical_decoupling": {"enable": True}, "twirling": {"enable_measure": True}}``; passed on, **unverified**
+    in the cloud, without effect in local mode).
     """
 
     def __init__(self, description: DeviceDescription, clock: Clock) -> None:
