@@ -101,7 +101,7 @@ def features_of(
         square_norm=prod(one.square for one in found),
         terms=len(plan.terms),
         flops=plan.contraction,
-        largest_tensor=plan.contraction / max(1, len(plan.fragments) * len(plan.terms)),
+        largest_tensor=plan.largest_tensor,
         label=label,
         planning_s=planning_s,
         executors=executors,

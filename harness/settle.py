@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from .cases import Case
 
 STAGE: Final = "decide"
+AUTO: Final = "auto"
+_SIMULATED: Final = ("full", "mps", "amplitude")
+"""What ``executor = "auto"`` chooses among: the ways of a simulator, with the statistics that the case asks for."""
 _OWN_CUTS: Final = ("partition", "cut_gates", "cut_wires", "subcircuit_size")
 
 
@@ -43,13 +46,16 @@ class Settled:
 
 
 def wants(case: Case) -> bool:
-    """Tell whether a case leaves a setting to a model: ``cuts = "auto"`` with no other word about cuts."""
+    """Tell whether a case leaves a setting to a model: ``cuts = "auto"`` with no other word about cuts.
+
+    With ``executor = "auto"`` the executor is left to it too.
+    """
     values = case.values
     return case.app.name == APP and values["cuts"] == "auto" and not any(values.get(name) for name in _OWN_CUTS)
 
 
 class Settler:
-    """Settles cases of circuit cutting: the number of cuts that is predicted to be fastest for their executor.
+    """Settles cases of circuit cutting: the number of cuts that is predicted to be fastest, and the executor if asked.
 
     Parameters
     ----------
@@ -71,10 +77,10 @@ class Settler:
         start_s = time.perf_counter()
         best = self._advice(case)
         seconds = time.perf_counter() - start_s
-        if best.plan is None or best.seconds is None:
+        if best.seconds is None or (best.plan is None and case.values["executor"] != AUTO):
             return None
         params: Any = case.params
-        chosen = type(params).model_validate({**case.values, "cuts": best.cuts})
+        chosen = type(params).model_validate({**case.values, **_settings(best, case)})
         return Settled(replace(case, params=chosen), _prediction(best, self._name()), seconds)
 
     def _advice(self, case: Case) -> Advice:
@@ -91,11 +97,17 @@ class Settler:
             planner=CutPlanner(circuit, terms),
             model=self._model,
             shots=shots,
-            executors=(executor,),
+            executors=_SIMULATED if executor == AUTO else (executor,),
         ).best
 
     def _name(self) -> str:
         return self._model.name if self._model is not None else "typed in"
+
+
+def _settings(best: Advice, case: Case) -> dict[str, Any]:
+    """Return the parameters that an advice sets."""
+    whole = best.executor == "full" and case.values["executor"] == AUTO
+    return {"executor": best.executor, "cuts": best.cuts, **({"threads": best.workers.cpu} if whole else {})}
 
 
 def _resources(case: Case) -> Any:
@@ -113,7 +125,7 @@ def _prediction(best: Advice, model: str) -> PredictionRecord:
     if found is None:
         raise ValueError("an advice that does not fit has no prediction")
     return PredictionRecord(
-        model=f"{MODEL}: {model}; cuts = {best.cuts}",
+        model=f"{MODEL}: {model}; {best.executor}, cuts = {best.cuts}",
         metric=MAIN_METRIC,
         value=found.value,
         low=found.low,

@@ -78,7 +78,7 @@ class Chain:
         self.svd = 0.0
         self.touched = 0.0
         self.across: Array = np.zeros(n_qubits + 1)  # bits of all gates between the first t qubits and the others
-        self.first: Array = np.arange(n_qubits + 1.0)
+        self.first: Array = np.arange(n_qubits + 1).astype(np.float64)
 
     def apply(self, qubits: tuple[int, ...], bits: int) -> None:
         """Apply a gate: bring its qubits together by swaps, then update each bond between them."""

@@ -1,6 +1,7 @@
 """Figure 11: time to the value against the number of cuts, for each executor, beside the uncut circuit.
 
-The right axis reads the same heights as speedup over the uncut state vector. The published figure has no numbers in its
+The right axis reads the same heights as speedup over the uncut state vector. Dotted: what the cost model said of each
+case before it ran, where a calibration was there. The published figure has no numbers in its
 text except that the speedup peaks at two cuts; what the published way does there is measured again.
 """
 
@@ -11,6 +12,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import pandas as pd
+from matplotlib.lines import Line2D
+
+from harness.cutting_costs import MODEL
 
 from . import cutting, series, style
 from .figures import Drawing, Request, View
@@ -21,6 +25,8 @@ if TYPE_CHECKING:
 
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+
+    from harness.record import PredictionRecord, Record
 
     from .summary import CaseSummary
 
@@ -51,7 +57,8 @@ def applies(cases: Sequence[CaseSummary]) -> bool:
 def draw(request: Request) -> Drawing:
     """Draw the figure from a campaign's cases, of which `applies` must be true."""
     cases = cutting.usable(request.cases)
-    points = pd.DataFrame(_rows(cases), columns=list(_COLUMNS))
+    rows = _rows(cases)
+    points = pd.DataFrame([*rows, *_predicted(rows, request.records)], columns=list(_COLUMNS))
     caption = _caption(cases, request)
     with style.styled():
         figure = _figure(points, cases, caption)
@@ -79,6 +86,31 @@ def _rows(cases: Sequence[CaseSummary]) -> list[tuple[Any, ...]]:
     return sorted(rows, key=lambda row: (first[row[0]], row[2]))
 
 
+def _predicted(rows: Sequence[tuple[Any, ...]], records: Sequence[Record]) -> list[tuple[Any, ...]]:
+    """Return what the cost model said of each measured point, from the first record of its case that has it."""
+    said: dict[str, PredictionRecord] = {}
+    for record in sorted(records, key=lambda one: one.repeat):
+        if record.prediction is not None and record.prediction.model.startswith(MODEL):
+            said.setdefault(f"case {record.key}", record.prediction)
+    found = []
+    for row in rows:
+        point = dict(zip(_COLUMNS, row, strict=True))
+        one = said.get(point["source"])
+        if one is not None:
+            full_s = point["speedup"] * point["time_s"] if point["speedup"] else None
+            changed = {
+                "kind": "projected",
+                "repeats": 0,
+                "time_s": one.value,
+                "low_s": one.low,
+                "high_s": one.high,
+                "speedup": full_s / one.value if full_s else None,
+                "source": f"{point['source']}, {one.model}",
+            }
+            found.append(tuple({**point, **changed}.values()))
+    return found
+
+
 def _series(case: CaseSummary, cases: Sequence[CaseSummary]) -> str:
     many = len({cutting.workers(other) for other in cases}) > 1
     return cutting.name_of(case) + (f", {cutting.workers(case)} workers" if many else "")
@@ -100,6 +132,9 @@ def _figure(points: pd.DataFrame, cases: Sequence[CaseSummary], caption: str) ->
     figure, axes = style.new_figure(caption)
     full = _full_s(cases)
     groups = series.draw_all(axes, points, cutting.looks_of(points), _Y)
+    if groups["projected"]:  # as many as measured, in the same colours: one line stands for all
+        dotted = Line2D([], [], color=style.MUTED, linestyle=(0, (1, 1.6)), linewidth=2.2)
+        groups["projected"] = [(dotted, "the cost model, before the runs")]
     series.legend(axes, groups, shift_in=0.75 if len(full) == 1 else 0.2)
     series.log_axis(axes, "s")
     axes.set_xlabel("cuts (0 = uncut)")
@@ -132,17 +167,17 @@ def _caption(cases: Sequence[CaseSummary], request: Request) -> str:
     once = sorted({cutting.cuts(c) for c in cases if c.main and c.main.n == 1 and c.params["executor"] == "reference"})
     single = f" The published way ran once at {', '.join(map(str, once))} cuts." if once else ""
     return (
-        f"{cutting.measured_words(cases)}{single} "
+        f"{cutting.measured_words(cases)}{single} Dotted: what the cost model said before each run, with its interval. "
         f"{cutting.fairness(cases)} The published figure (36 qubits, GPUs) peaks at 2 cuts; its text has no times. "
         f"{request.origin.sentence()}"
     )
 
 
 def _table(points: pd.DataFrame, caption: str) -> Table:
-    names = list(dict.fromkeys(points["series"]))
     by_cuts: dict[int, dict[str, Any]] = defaultdict(dict)
     for row in points.itertuples():
-        by_cuts[int(str(row.cuts))][str(row.series)] = row
+        by_cuts[int(str(row.cuts))][f"{row.series}{', model' if row.kind == 'projected' else ''}"] = row
+    names = list(dict.fromkeys(name for found in by_cuts.values() for name in found))
     rows = tuple(
         (str(cuts), *(cutting.cell(found.get(name)) for name in names)) for cuts, found in sorted(by_cuts.items())
     )

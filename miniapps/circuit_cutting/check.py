@@ -85,4 +85,4 @@ def reference(circuit: Circuit, observable: str) -> tuple[str, float | None]:
 
 def _tolerance(params: CircuitCutting) -> float:
     norm = max(1.0, sum(abs(factor) for factor, _ in terms(params.observable, params.n_qubits)))
-    return norm * (_MPS_EXECUTOR if params.executor == "mps" else _EXACT[params.precision])
+    return norm * (_MPS_EXECUTOR if params.executor in ("mps", "auto") else _EXACT[params.precision])

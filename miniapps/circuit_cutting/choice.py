@@ -5,6 +5,7 @@ A campaign may have ``cuts = "auto"`` settled before anything runs; where it is 
 
 from __future__ import annotations
 
+from math import inf
 from typing import TYPE_CHECKING, Final
 
 from .._circuits.gates import Circuit
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
     from .plan import CutPlan
 
 _MOST_CUTS: Final = 4
+_MOST_QUBITS: Final = 1000
+_AFFORDABLE_WORK: Final = 1e12
+"""Some minutes of one core."""
 _CIRCUIT_WORK: Final = 1e7
 """Work of one subexperiment beside its amplitudes, in multiplications: some milliseconds."""
 
@@ -39,6 +43,26 @@ def chosen(params: CircuitCutting, circuit: Circuit) -> Cuts:
     if params.executor == "amplitude" or most is not None or params.subcircuit_size is not None:
         return find(params.finder, circuit, Limits(most, params.subcircuit_size))[0]
     return _fastest(params, circuit)
+
+
+def decided(params: CircuitCutting, circuit: Circuit) -> CircuitCutting:
+    """Return the parameters with ``executor = "auto"`` decided by counts: where no model has settled the case before.
+
+    The state vector costs gates · 2ⁿ multiplications, amplitudes what their plan says; a wide circuit that no cut makes
+    affordable is left to a matrix-product state.
+    """
+    if params.executor != "auto":
+        return params
+    whole = len(circuit.gates) * 2.0 ** min(circuit.n_qubits, _MOST_QUBITS)
+    try:
+        cuts, _ = find(params.finder, circuit, Limits())
+        cut = make_plan(circuit, cuts, [(1.0, "I" * circuit.n_qubits)])
+        work = cut.work if cut.cuts else inf
+    except BadCuts:
+        work = inf
+    executor = "amplitude" if work < min(whole, _AFFORDABLE_WORK) else "full" if whole < _AFFORDABLE_WORK else "mps"
+    values = {**params.model_dump(), "executor": executor, "cuts": "auto" if executor == "amplitude" else 0}
+    return type(params).model_validate(values)
 
 
 def _fastest(params: CircuitCutting, circuit: Circuit) -> Cuts:

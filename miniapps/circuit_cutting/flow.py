@@ -14,7 +14,7 @@ from pilot_quantum import Resources, Runtime
 
 from .._app import Features, Measurement, Metric, Unsupported
 from .._circuits.gates import Circuit
-from .choice import chosen
+from .choice import chosen, decided
 from .circuits import circuit_of
 from .cutting import make_plan
 from .executors import UNCUT, Portion, Problem, Settings, load
@@ -60,10 +60,11 @@ def run(params: CircuitCutting, runtime: Runtime) -> Measurement:
         If the circuit cannot be cut as asked.
     """
     pilots = runtime.pilots()
-    settings = _settings(params, pilots)
     start_s = time.perf_counter()
     with runtime.stage("plan"):
+        params = decided(params, circuit_of(params)) if params.executor == "auto" else params
         circuit, cuts, plan = planned(params)
+    settings = _settings(params, pilots)
     with runtime.stage("execute"):
         problem = Problem(circuit, terms(params.observable, circuit.n_qubits), cuts, plan, settings)
         job = load(params.executor)(problem)
@@ -84,6 +85,7 @@ def run(params: CircuitCutting, runtime: Runtime) -> Measurement:
 def planned(params: CircuitCutting) -> tuple[Circuit, Cuts, CutPlan]:
     """Return the circuit of a case, where it is cut, and the plan."""
     circuit = circuit_of(params)
+    params = decided(params, circuit)
     cuts = Cuts() if params.executor in UNCUT else chosen(params, circuit)
     observable = terms(params.observable, circuit.n_qubits)
     return circuit, cuts, make_plan(circuit, cuts, observable, reuse=params.executor == "amplitude")
@@ -96,6 +98,7 @@ def digest(estimate: Estimate) -> str:
 
 def estimate(params: CircuitCutting) -> Features:
     """Count what the case costs, from its plan; no subexperiment is made."""
+    params = decided(params, circuit_of(params))
     circuit, _, plan = planned(params)
     single = params.precision == "single"
     amplitude_bytes = 8 if single else 16

@@ -16,7 +16,7 @@ from .._circuits import FAMILIES
 from .observables import terms
 
 FamilyName = Literal["random", "ghz", "qft", "efficient_su2", "qaoa_ring", "clustered", "file"]
-ExecutorName = Literal["reference", "distinct", "branching", "amplitude", "full", "mps"]
+ExecutorName = Literal["reference", "distinct", "branching", "amplitude", "full", "mps", "auto"]
 
 _DEFAULT_LAYERS: Final = {"depth": 4, "reps": 1}
 _CLUSTERED: Final = {"depth": 10, "clusters": 2, "bridges": 2}
@@ -59,7 +59,9 @@ class CircuitCutting(Params):
         "(last letter = qubit 0)",
     )
     seed: int = Field(0, ge=0, lt=2**63, description="seed of the circuit and of everything that is sampled")
-    executor: ExecutorName = Field("amplitude", description="how the value is computed; see the README")
+    executor: ExecutorName = Field(
+        "amplitude", description="how the value is computed; see the README. auto = full, mps or amplitude, by cost"
+    )
     cuts: int | Literal["auto"] = Field(
         "auto", description="largest number of cuts, 0 = uncut; auto = as many as pay", json_schema_extra=_unit("cuts")
     )
@@ -139,6 +141,9 @@ class CircuitCutting(Params):
     @model_validator(mode="after")
     def _executor_rules(self) -> CircuitCutting:
         own = [name for name in ("cut_gates", "cut_wires", "partition") if getattr(self, name) is not None]
+        if self.executor == "auto" and (self.cuts != "auto" or own or self.subcircuit_size):
+            given = own[0] if own else "cuts" if self.cuts != "auto" else "subcircuit_size"
+            raise ValueError(f"{given} = {getattr(self, given)!r}: executor 'auto' decides about cuts itself")
         if self.executor in _WHOLE and (self.cuts != 0 or own or self.subcircuit_size):
             given = own[0] if own else "cuts" if self.cuts else "subcircuit_size"
             raise ValueError(f"{given} = {getattr(self, given)!r}: executor {self.executor!r} runs the uncut circuit")

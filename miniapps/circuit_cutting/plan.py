@@ -214,15 +214,29 @@ class CutPlan:
 
     @property
     def contraction(self) -> float:
-        """Upper bound of the multiplications of the contraction along the fragments, for all terms."""
-        widest, open_bits = 1.0, 1.0
+        """Multiplications of the contraction, one fragment after the other, for all terms."""
+        return sum(before * new for before, new, _ in self._open()) * len(self.terms)
+
+    @property
+    def largest_tensor(self) -> float:
+        """Numbers of the largest tensor on the way, or of the largest fragment's."""
+        return max(
+            max(after, float(f.states) ** 2) for f, (_, _, after) in zip(self.fragments, self._open(), strict=True)
+        )
+
+    def _open(self) -> list[tuple[float, float, float]]:
+        """Return for each fragment the numbers open before it, what it adds, and what is open after it."""
+        found, size = [], 1.0
         for fragment in self.fragments:
+            new = closed = 1.0
             for end in fragment.ends:
-                size = float(rank(end.name, end.params) ** 2)
-                first = min(self.cuts[end.cut].fragments) == fragment.index
-                open_bits = open_bits * size if first else open_bits / size
-            widest = max(widest, open_bits * fragment.states**2)
-        return widest * len(self.fragments) * len(self.terms)
+                if min(self.cuts[end.cut].fragments) == fragment.index:
+                    new *= rank(end.name, end.params) ** 2
+                else:
+                    closed *= rank(end.name, end.params) ** 2
+            found.append((size, new, size * new / closed))
+            size *= new / closed
+        return found
 
 
 def fragment_work(fragment: Fragment) -> float:

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from harness.provenance import provenance
-from harness.record import MetricRecord, Record
+from harness.record import MetricRecord, PredictionRecord, Record
 from harness.report import fig10, fig11, figures
 from harness.report.summary import summarize
 
@@ -72,6 +72,18 @@ def test_figure_11_divides_the_uncut_time_by_each(make_record: Callable[..., Rec
     files = figures.write(drawing, tmp_path, request.origin)
     assert {file.suffix for file in files} >= {".png", ".svg", ".pdf", ".csv", ".md", ".tex"}
     assert len(pd.read_csv(tmp_path / "fig11.csv")) == len(drawing.points)
+
+
+def test_figure_11_shows_what_the_model_said_before_the_runs(make_record: Callable[..., Record]) -> None:
+    said = PredictionRecord(model="qdreamer: here", metric="time_to_value_s", value=10.0, low=8.0, high=13.0, unit="s")
+    records = [_record(make_record, *case, seconds=seconds) for case, seconds in SECONDS.items()]
+    records[0] = records[0].model_copy(update={"prediction": said})
+    records.append(_record(make_record, "full", 0, seconds=FULL_S))
+    drawing = fig11.draw(figures.Request(summarize(records), provenance(records), records))
+    (row,) = drawing.points[drawing.points["kind"] == "projected"].to_dict("records")
+    assert (row["cuts"], row["time_s"], row["low_s"], row["high_s"], row["speedup"]) == (1, 10.0, 8.0, 13.0, 8.0)
+    assert drawing.table is not None
+    assert "published way (addon, in order), model" in drawing.table.columns
 
 
 def test_figure_10_projects_from_one_worker(make_record: Callable[..., Record]) -> None:

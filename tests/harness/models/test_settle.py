@@ -49,7 +49,25 @@ def test_a_case_keeps_auto_and_runs_with_a_number() -> None:
     chosen = planned.runs.values["cuts"]
     assert isinstance(chosen, int)
     assert planned.prediction is not None
-    assert planned.prediction.model == f"qdreamer: typed in; cuts = {chosen}"
+    assert planned.prediction.model == f"qdreamer: typed in; amplitude, cuts = {chosen}"
+
+
+@pytest.mark.parametrize(
+    ("family", "n_qubits", "executors"), [("qft", 6, {"full", "mps"}), ("efficient_su2", 22, {"mps", "amplitude"})]
+)
+def test_an_executor_that_is_left_open_is_chosen_by_predicted_time(
+    family: str, n_qubits: int, executors: set[str], tmp_path: Path
+) -> None:
+    text = TEXT.replace("efficient_su2", family).replace("n_qubits = 8", f"n_qubits = {n_qubits}")
+    text = text.replace('"amplitude"', '"auto"').replace("CUTS", '"auto"')
+    made = make_plan(parse_campaign(tomllib.loads(text)), [], predict=CutPredictor(typed_in()), settle=Settler(None))
+    planned = made.cases[0]
+    assert planned.case.values["executor"] == "auto"
+    assert planned.runs.values["executor"] in executors
+    Runner(made, tmp_path / "settling", observer=Quiet()).run()
+    record = read_records(tmp_path / "settling").records[0]
+    assert (record.status, record.params["executor"]) == ("ok", "auto")
+    assert record.prediction is not None
 
 
 def test_the_case_is_the_same_whatever_the_model_says() -> None:

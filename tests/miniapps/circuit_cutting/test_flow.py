@@ -35,6 +35,16 @@ def test_every_executor_runs_on_pilots_with_the_same_value() -> None:
             assert measurement.digest == measured(params).digest
 
 
+@pytest.mark.parametrize(
+    ("values", "cut"), [({"family": "qft", "n_qubits": 6}, False), ({"n_qubits": 24}, True), ({"n_qubits": 12}, True)]
+)
+def test_without_a_model_counts_decide_about_the_executor(values: dict[str, Any], cut: bool) -> None:
+    params = CircuitCutting(**values, executor="auto")
+    found = measured(params)
+    assert APP.check(params, found).verdict == "pass"
+    assert (found.metrics["cuts"].value > 0) is cut
+
+
 def test_the_check_fails_a_wrong_value() -> None:
     for shots in (0, 1000):
         params = CircuitCutting(**SMALL, shots=shots)
@@ -73,6 +83,7 @@ def test_backends_agree(backend: str) -> None:
     [
         ({"executor": "full", "cuts": 2}, "runs the uncut circuit"),
         ({"cuts": 0}, "cuts = 0: executor 'amplitude' cuts"),
+        ({"executor": "auto", "cuts": 2}, "cuts = 2: executor 'auto' decides about cuts itself"),
         ({"executor": "distinct"}, "shots = 0: executor 'distinct' samples"),
         ({"statistics": "rows"}, "only for executor 'amplitude' with shots"),
         ({"cut_wires": "2:9"}, "no whole number"),
