@@ -214,6 +214,10 @@ class ErrorMitigation(Params):
         for name, default in (("budget_s", None), ("target_error", None), ("rounds", 1), ("split", "even")):
             if not self.shots and getattr(self, name) != default:
                 raise ValueError(f"{name} = {getattr(self, name)!r}: exact values (shots = 0) take one round")
+        if self.budget_s is not None and self.rounds != 1:
+            raise ValueError(
+                f"rounds = {self.rounds}: with budget_s there are as many as fit; give 1, shots are of each"
+            )
         if self.split == "optimal" and self.rounds == 1 and self.budget_s is None:
             raise ValueError("split = 'optimal': needs 2 rounds or more, since the first one tells the variances")
         if self.shots and self.shots < self.least_shots():

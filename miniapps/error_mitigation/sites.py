@@ -144,8 +144,10 @@ def combined(results: Sequence[Result]) -> Result:
 
 def portions(some: Sequence[Site], shots: int, number: int, *, optimal: bool) -> list[int]:
     """Divide a round's shots over devices: evenly, or by the precision that a shot has had on each."""
+    params = some[0].params
+    least = params.least_shots() // (len(some) * params.rounds)
     if number == 0 or not optimal or len(some) == 1:
-        return split(shots, np.ones(len(some)))
+        return split(shots, np.ones(len(some)), least)
     spent = np.array([sum(counts.sum() for counts in site.counts.values()) for site in some])
     variances = np.array([site.result().error ** 2 for site in some])
-    return split(shots, 1 / np.maximum(variances * spent, 1e-12))
+    return split(shots, 1 / np.maximum(variances * spent, 1e-12), least)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
+from inspect import unwrap
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -115,12 +116,15 @@ def folded(params: ErrorMitigation) -> list[list[Variant]]:
 
 
 def _folded(circuit: Any, params: ErrorMitigation, scale: float, place: tuple[int, int]) -> Variant:
-    _, mitiq = cirq_and_mitiq()
+    """Fold a circuit; mitiq's functions for cirq's circuits lie below those that convert and copy all kinds."""
+    if scale == 1:
+        return Variant(base(params))
+    scaling = cirq_and_mitiq()[1].zne.scaling
     if params.folding == "global":
-        made = mitiq.zne.scaling.fold_global(circuit, scale)
+        made = unwrap(scaling.fold_global)(circuit, scale)
     else:
         seed = int(np.random.SeedSequence((params.seed, *place)).generate_state(1)[0])
-        made = mitiq.zne.scaling.fold_gates_at_random(circuit, scale, seed=seed)
+        made = unwrap(scaling.fold_gates_at_random)(circuit, scale, seed=seed)
     return Variant(from_cirq(made, params))
 
 

@@ -36,8 +36,15 @@ if TYPE_CHECKING:
     from ..descriptions import DeviceDescription
     from .clock import Clock
 
-_OPTIONS = {"backend": str, "local": str, "instance": str, "mode": str, "job_s": float, "visible_s": float}
-_OPTIONS["sampler"] = dict
+_OPTIONS = {
+    "backend": str,
+    "local": str,
+    "instance": str,
+    "mode": str,
+    "job_s": float,
+    "visible_s": float,
+    "sampler": dict,
+}
 _REPETITION_S: Final = 250e-6
 _OVERHEAD_S: Final = 2.0
 _STATES: Final = {
@@ -69,6 +76,8 @@ class IbmDevice(AbstractDevice):
             raise InvalidDescription("device kind 'ibm': needs exactly one of options.backend and options.local")
         if options.get("mode", "job") not in ("job", "batch"):
             raise InvalidDescription(f"options.mode = {options['mode']!r}: must be job or batch")
+        if "sampler" in options:
+            check_sampler_options(options["sampler"])
         self._options = options
         self.paid = "backend" in options
         self.visible_s = float(options.get("visible_s", 60.0))
@@ -152,6 +161,7 @@ class IbmDevice(AbstractDevice):
             warnings.simplefilter("ignore", DeprecationWarning)
             sampler = SamplerV2(mode=self._mode(job))
         if self.paid:
+            sampler.options.update(**self._options.get("sampler", {}))
             sampler.options.environment.job_tags = [job.tag]
         else:
             sampler.options.simulator.seed_simulator = job.seeds[0] % 2**31
@@ -240,6 +250,17 @@ class IbmDevice(AbstractDevice):
         """Close the batch and any session."""
         for name in list(self._modes):
             self.close_session(name)
+
+
+def check_sampler_options(options: dict[str, Any]) -> None:
+    """Refuse options that IBM's sampler does not have; raises InvalidDescription."""
+    from qiskit_ibm_runtime.options import SamplerOptions
+
+    try:
+        SamplerOptions(**options)
+    except (TypeError, ValueError) as error:
+        reason = " ".join(str(error).split("For further")[0].split())
+        raise InvalidDescription(f"options.sampler = {options!r}: refused by qiskit-ibm-runtime: {reason}") from error
 
 
 def _medians(target: Any) -> tuple[float | None, float | None]:

@@ -15,7 +15,7 @@ from miniapps.error_mitigation.estimators import corrected, estimator, read_out,
 from miniapps.error_mitigation.flow import hold_to_one_device
 from miniapps.error_mitigation.kernels import Ran
 from miniapps.error_mitigation.params import ErrorMitigation
-from miniapps.error_mitigation.sites import Result, combined, sites
+from miniapps.error_mitigation.sites import Result, combined, portions, sites
 from miniapps.error_mitigation.variants import representation
 from pilot_quantum import DeviceDescription, PilotDescription, PilotManager
 
@@ -153,6 +153,18 @@ def test_devices_get_all_variants_each(manager: PilotManager) -> None:
         hold_to_one_device(site, Ran((), 0.0, {"b": 1}))
 
 
+def test_no_device_is_starved_of_what_its_variants_need() -> None:
+    """A device that was a hundred times less precise still gets two shots for each of its circuits."""
+    asked = ErrorMitigation(technique="readout", device="pilot", devices="a,b", shots=1000, rounds=2)
+    some = sites(asked)
+    for site, ups in zip(some, (500, 5), strict=True):
+        site.counts = {0: np.array([1000.0 - ups, ups]), -2: np.array([500.0, 5]), -1: np.array([5.0, 500])}
+    assert min(portions(some, 14, 1, optimal=True)) >= 6
+    assert sum(portions(some, 500, 1, optimal=True)) == 500
+    first, second = portions(some, 500, 1, optimal=True)
+    assert first < second
+
+
 def test_compilers_do_not_undo_folded_gates_or_pulses() -> None:
     from qiskit import transpile
 
@@ -218,6 +230,7 @@ def test_the_confusion_matrix_is_told_qubit_by_qubit() -> None:
         ({"technique": "pec", "shots": 100}, "need 2000 or more"),
         ({"target_error": 0.1}, "exact values"),
         ({"shots": 1000, "split": "optimal"}, "needs 2 rounds or more"),
+        ({"shots": 1000, "budget_s": 1.0, "rounds": 3}, "rounds = 3: with budget_s"),
         ({"device": "pilot"}, "shots = 0: devices have no exact values"),
         ({"device": "pilot", "shots": 100, "technique": "pec", "samples": 5}, "pec needs the noise of every gate"),
         ({"device": "pilot", "shots": 100, "error_2q": 0.1}, "error_2q = 0.1: belongs to the simulator"),
