@@ -32,6 +32,7 @@ CASES: Final[dict[str, tuple[str, Row]]] = {
     ),
     "vqe": ("vqa_sequential", {"problem": "h2"}),
     "vqe parallel": ("vqa_parallel", {"problem": "h2", "devices": 2, "circuit_s": 0.001}),
+    "born machine": ("generative", {"model": "qcbm", "circuits": 730}),
     "vqe asynchronous": ("vqa_asynchronous", {"problem": "h2", "devices": 2, "circuit_s": 0.001}),
 }
 """By name: a mini-app and those parameters that are not its defaults."""

@@ -29,6 +29,7 @@ APP: Final = "generative"
 COLUMNS: Final = ("panel", "series", "kind", "label", "x", "value", "low", "high", "seeds", "source")
 _CURVES: Final = {"error": "learnt", "control_error": "random, same budget"}
 _IDLE: Final = {"trainer_idle_share": "learning", "evaluator_idle_share": "evaluating", "idle_share": "all devices"}
+_LOSSES: Final = {"mmd": "MMD²", "kl": "KL divergence"}
 _SPAN: Final = ("value", "low", "high")
 _CURVE_IN, _ROW_IN, _GAP_IN = 2.7, 0.34, 0.95
 _PLOT_IN, _LEFT_IN, _LABEL_COLUMNS = 3.6, 2.75, 38
@@ -46,7 +47,7 @@ def draw(request: Request) -> Drawing:
     """Draw the figure from a campaign's cases, of which `applies` must be true."""
     groups = _groups(_usable(request.cases))
     shown = max(groups, key=lambda group: (len(group), group[0].params["model"] == "gqe", group[0].params["circuits"]))
-    names = labels([group[0] for group in groups])
+    names = _names(groups)
     rows = [*_curves(shown), *(row for group, name in zip(groups, names, strict=True) for row in _idle(group, name))]
     points = pd.DataFrame(rows, columns=list(COLUMNS))
     caption = f"{_caption(shown)} {request.origin.sentence()}"
@@ -67,9 +68,16 @@ def _groups(cases: Sequence[CaseSummary]) -> list[Group]:
     return list(found.values())
 
 
+def _names(groups: Sequence[Group]) -> list[str]:
+    """Return what tells each group from the others; of a single one how it exchanges."""
+    if len(groups) == 1:
+        return [str(groups[0][0].params["exchange"])]
+    return labels([group[0] for group in groups])
+
+
 def _unit(group: Group) -> tuple[float, str]:
     """Return by what an error is multiplied, and its unit then."""
-    return (1e3, "mHa") if group[0].params["model"] == "gqe" else (1.0, str(group[0].params["loss"]))
+    return (1e3, "mHa") if group[0].params["model"] == "gqe" else (1.0, _LOSSES[str(group[0].params["loss"])])
 
 
 def _over_seeds(group: Group, metric: str, factor: float = 1.0) -> tuple[float, float, float]:
@@ -107,15 +115,20 @@ def _title(group: Group) -> str:
 
 def _caption(group: Group) -> str:
     params, (factor, unit) = group[0].params, _unit(group)
-    ends = [_over_seeds(group, metric, factor) for metric in _CURVES]
+    ends = [_range(_over_seeds(group, metric, factor)) for metric in _CURVES]
     better = sum(case.metrics["error"].median < case.metrics["control_error"].median for case in group)
+    many = len(group) > 1
     return (
-        f"Above: {params['model']} of {params['problem']}, median and range over {len(group)} seed(s); after "
-        f"{params['circuits']} circuits {ends[0][0]:.3g} {unit} ({ends[0][1]:.3g} to {ends[0][2]:.3g}) against "
-        f"{ends[1][0]:.3g} ({ends[1][1]:.3g} to {ends[1][2]:.3g}) at random, better for {better} of {len(group)}. "
-        "Below: share of device time without work, of the devices in a role; in turn, every device has both. Circuits' "
-        "time is emulated where circuit_s is given."
+        f"Above: {params['model']} of {params['problem']}{f', median and range over {len(group)} seeds' * many}; after "
+        f"{params['circuits']} circuits {ends[0]} {unit} against {ends[1]} at random"
+        f"{f', better for {better} of {len(group)}' * many}. Below: share of device time without work, of the devices in "
+        "a role; in turn, every device has both. Circuits' time is emulated where circuit_s is given."
     )
+
+
+def _range(values: tuple[float, float, float]) -> str:
+    middle, low, high = values
+    return f"{middle:.3g}" if low == high else f"{middle:.3g} ({low:.3g} to {high:.3g})"
 
 
 # ---------------------------------------------------------------- pictures
@@ -170,7 +183,7 @@ def _draw_idle(axes: Axes, points: pd.DataFrame, rows: list[str]) -> None:
         handles.append((drawn.lines[0], f"idle: {name}"))
     axes.set_yticks(range(len(rows)), [fill(row, _LABEL_COLUMNS) for row in rows], fontsize=8)
     axes.set_ylim(len(rows) - 0.4, -0.6)
-    axes.set_xlim(0, 1)
+    axes.set_xlim(0, 1.03)
     axes.grid(axis="y", visible=False)
     axes.set_xlabel("share of device time without work")
     series.legend(axes, {str(points["kind"].iloc[0]): handles})

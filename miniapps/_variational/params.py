@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from pydantic import Field, model_validator
 
 from .._app import Params
-from .problem import MOLECULES, Problem
+from .problem import MOLECULES, SUBSPACES, Problem
 
-ProblemName = Literal["h2", "lih", "h4", "beh2", "ring", "regular3"]
+ProblemName = Literal["h2", "lih", "h4", "beh2", "n2", "ring", "regular3"]
+_KNOWN: Final = MOLECULES | SUBSPACES
 WIDEST_GRAPH = 24
 _DEFAULT_NODES = 8
 
@@ -23,7 +24,9 @@ class VariationalParams(Params):
     """Which problem, from where, and along which gradient."""
 
     problem: ProblemName = Field(
-        "h2", description="VQE of a molecule (h2, lih, h4, beh2), or QAOA of the largest cut (ring, regular3)"
+        "h2",
+        description="VQE of a molecule (h2, lih, h4, beh2), or QAOA of the largest cut (ring, regular3); n2 for "
+        "subspace diagonalisation",
     )
     n_qubits: int | None = Field(
         None,
@@ -61,9 +64,9 @@ class VariationalParams(Params):
             return data
         name = data.get("problem", "h2")
         filled = dict(data)
-        if name in MOLECULES and data.get("n_qubits") is None:
-            filled["n_qubits"] = MOLECULES[name].n_qubits
-        elif name not in MOLECULES:
+        if name in _KNOWN and data.get("n_qubits") is None:
+            filled["n_qubits"] = _KNOWN[name].n_qubits
+        elif name not in _KNOWN:
             filled["n_qubits"] = data.get("n_qubits") or _DEFAULT_NODES
             filled["layers"] = data.get("layers") or 1
         return filled
@@ -71,7 +74,7 @@ class VariationalParams(Params):
     @model_validator(mode="after")
     def _problem_rules(self) -> VariationalParams:
         n = self.n_qubits or 0
-        if self.problem in MOLECULES:
+        if self.problem in _KNOWN:
             self._molecule_rules(n)
         elif n % 2:
             raise ValueError(f"n_qubits = {n}: {self.problem} has an even number of nodes")
@@ -83,12 +86,21 @@ class VariationalParams(Params):
         return self
 
     def _molecule_rules(self, n: int) -> None:
-        known = MOLECULES[self.problem]
+        allowed = self.molecules()
+        if self.problem not in allowed:
+            raise ValueError(
+                f"problem = {self.problem!r}: its circuit is too wide here; choose from {', '.join(allowed)}"
+            )
+        known = _KNOWN[self.problem]
         if n != known.n_qubits:
             raise ValueError(f"n_qubits = {n}: {known.label} has {known.n_qubits}")
         for name, value in (("layers", self.layers), ("warm", self.warm)):
             if value:
                 raise ValueError(f"{name} = {value!r}: belongs to graphs; {self.problem!r} is a molecule")
+
+    def molecules(self) -> tuple[str, ...]:
+        """Return the molecules that this case could be of."""
+        return tuple(MOLECULES)
 
     def recipe(self) -> Problem:
         """Return the recipe of circuit and Hamiltonian."""

@@ -33,6 +33,12 @@ MOLECULES: Final = {
     "h4": Molecule("H4 chain, 1.0 Å", 8, 4, -2.1663874486348),
     "beh2": Molecule("BeH2, 1.3264 Å, (4e, 6o)", 12, 4, -15.5948379587752),
 }
+SUBSPACES: Final = {
+    "lih": MOLECULES["lih"],
+    "h4": MOLECULES["h4"],
+    "n2": Molecule("N2, 1.0977 Å, (10e, 8o)", 16, 10, -107.6525325247217),
+}
+"""Molecules whose integrals are known, for subspace diagonalisation."""
 GRAPHS: Final = ("ring", "regular3")
 
 

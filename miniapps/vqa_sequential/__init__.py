@@ -18,7 +18,11 @@ APP = MiniApp(
         example="QuGen, VQE, QAOA, QIRO",
         middleware_requirements="Collocate quantum & classical resources",
         integration_mode="Quantum-in-HPC",
-        scenarios=("Variational Quantum Algorithms (VQE, QAOA, QNN)", "Warm starting"),
+        scenarios=(
+            "Variational Quantum Algorithms (VQE, QAOA, QNN)",
+            "Subspace quantum diagonalization (SQD)",
+            "Warm starting",
+        ),
     ),
     params=VqaSequential,
     functions={

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from .._app import Features, Measurement, Metric, Verdict
 from .._variational import oracle, reference
 from .._variational.optimise import Path, Settings, minimise, start
-from .._variational.problem import count_gates, count_shifts
+from .._variational.problem import SUBSPACES, count_gates, count_shifts
+from . import subspace
 from .kernels import Loop, evaluate, optimise
 
 if TYPE_CHECKING:
@@ -27,8 +28,10 @@ _EVALUATIONS: Final = {"lbfgs": 1.2, "adam": 1.0, "cobyla": 1.0}
 def run(params: VqaSequential, runtime: Runtime) -> Measurement:
     """Search for the lowest value.
 
-    Stages: ``prepare`` (recipe and start) and ``search``.
+    Stages: ``prepare`` (recipe and start) and ``search``; of subspace diagonalisation see `subspace.run`.
     """
+    if params.method == "sqd":
+        return subspace.run(params, runtime)
     start_s = time.perf_counter()
     with runtime.stage("prepare"):
         problem = params.recipe()
@@ -90,11 +93,15 @@ def _metrics(params: VqaSequential, path: Path, search_s: float, quantum_s: floa
 
 def check(params: VqaSequential, measurement: Measurement) -> Verdict:
     """Compare with full configuration interaction, the theory of rings, or an independent simulation."""
+    if params.method == "sqd":
+        return reference.molecular(SUBSPACES[params.problem], measurement.answer, reference.tolerance(params))
     return reference.reached(params, measurement.answer)
 
 
 def estimate(params: VqaSequential) -> Features:
     """Count what the case costs at most: searches that converge end earlier."""
+    if params.method == "sqd":
+        return subspace.estimate(params)
     problem = params.recipe()
     evaluations = round(_EVALUATIONS[params.optimiser] * params.max_iterations)
     circuits = count_shifts(problem) if params.gradient == "parameter_shift" else 1

@@ -75,6 +75,7 @@ SEARCHES = [
             **{f"{role}idle_share": 0.5 for role in ("", "trainer_", "evaluator_")},
         },
         model="gqe",
+        exchange="synchronous",
         circuits=800,
         seed=seed,
     )

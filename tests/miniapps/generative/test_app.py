@@ -74,10 +74,10 @@ def test_the_transformer_learns_what_random_search_does_not_find(manager: PilotM
 
 
 def test_circuits_that_were_seen_are_not_evaluated_again(manager: PilotManager) -> None:
-    params = Generative(**{**H2, "length": 1})
+    params = Generative(**H2, coldness=(1e4, 1e4))  # hardly anything but the likeliest sequence
     measurement = _run(manager, params)
     assert _metric(measurement, "circuits") == 96
-    assert _metric(measurement, "evaluated") <= 13  # the identity, three excitations, two times, two signs
+    assert 1 <= _metric(measurement, "evaluated") < 90
 
 
 @pytest.mark.parametrize("extra", [{}, {"loss": "kl"}, {"problem": "gaussian", "n_qubits": 4}], ids=str)

@@ -81,6 +81,6 @@ def test_the_loss_is_the_distance_of_summed_logits_and_its_gradient_leads_down()
     logits = np.asarray(transformer.logits(SIZES, weights, begun), float)
     sums = [sum(logits[row, place, sequences[row, place]] for place in range(4)) for row in range(2)]
     assert loss == pytest.approx(np.mean((np.array(sums) - targets) ** 2), rel=1e-4)
-    step = 1e-3
+    step = 1e-4
     lower, _ = transformer.gradient(SIZES, weights - step * slopes, sequences, targets, "cpu")
     assert loss - lower == pytest.approx(step * float(slopes @ slopes), rel=0.05)
