@@ -139,6 +139,7 @@ def uncut(executor: str, workload: Workload, *, shots: int, threads: int = 1) ->
         bonds = workload.bonds
         features: Features = {
             "gates": workload.gates,
+            "controlled": _controlled(workload),
             "updates": bonds.updates,
             "touched": bonds.touched,
             "svd": bonds.svd,
@@ -153,6 +154,7 @@ def uncut(executor: str, workload: Workload, *, shots: int, threads: int = 1) ->
         features = {
             "circuits": 1,
             "gates": workload.gates,
+            "controlled": _controlled(workload),
             "amplitudes": over,
             "uncached": over if width > CACHED_BITS else 0.0,
             "readout": terms * power_of_two(width),
@@ -161,6 +163,13 @@ def uncut(executor: str, workload: Workload, *, shots: int, threads: int = 1) ->
         memory = 16.0 * power_of_two(workload.n_qubits) * STATE_COPIES
         job = _whole(executor, features, workload, shots, memory=memory)
     return Demand(executor, 0, (job,), ())
+
+
+_CONTROLLED = ("cp", "cu1", "crx", "cry", "crz", "cu", "cu3")
+
+
+def _controlled(workload: Workload) -> int:
+    return sum(workload.kinds.get(name, 0) for name in _CONTROLLED)
 
 
 _RUN_ON: Mapping[str, tuple[Kind, ...]] = {"full": ("cpu", "gpu"), "mps": ("cpu",), "device": ("qpu",)}
@@ -216,6 +225,7 @@ def _amplitude(plan: PlanFeatures, _shots: int) -> _Made:
                 "moved": one.moved or one.amplitudes,
                 "flops": one.flops or 4.0 * one.amplitudes,
                 "gram": one.gram,
+                "overlaps": one.parts * float(one.states) ** 2,
             },
             count=1,
             kinds=("cpu", "gpu"),

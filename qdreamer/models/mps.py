@@ -2,9 +2,9 @@
 
 ::
 
-    seconds = t_run + t_gate · G + t_update · U + t_touch · T + t_svd · V + t_read · R
+    seconds = t_run + t_gate · G + t_build · K + t_update · U + t_touch · T + t_svd · V + t_read · R
 
-G gates; U updates of two neighbouring sites, swaps included; T complex numbers that gates and updates pass over;
+G gates, K of them controlled rotations, which take Qiskit longer to build; U updates of two neighbouring sites, swaps included; T complex numbers that gates and updates pass over;
 V = Σ m·n·min(m, n) over the m × n matrices that the updates decompose; R multiplications of the expectation values. All
 from the bonds as they grow gate by gate (`qdreamer.bonds`).
 """
@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from qdreamer.model import Features, Law
 
-_FEATURES = ("gates", "updates", "touched", "svd", "readout")
+_FEATURES = ("gates", "controlled", "updates", "touched", "svd", "readout")
 
 
 def _design(features: Features) -> tuple[float, ...]:
@@ -22,8 +22,8 @@ def _design(features: Features) -> tuple[float, ...]:
 
 LAW = Law(
     name="mps",
-    summary="t_run + t_gate·G + t_update·U + t_touch·T + t_svd·Σ m·n·min(m,n) + t_read·R",
+    summary="t_run + t_gate·G + t_build·K + t_update·U + t_touch·T + t_svd·Σ m·n·min(m,n) + t_read·R",
     features=_FEATURES,
-    terms=("run", "gate", "update", "number touched", "svd", "readout"),
+    terms=("run", "gate", "controlled rotation", "update", "number touched", "svd", "readout"),
     design=_design,
 )

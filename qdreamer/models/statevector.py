@@ -2,9 +2,9 @@
 
 ::
 
-    seconds = t_circuit · C + t_gate · G + t_core · A / threads + t_memory · M + t_read · R
+    seconds = t_circuit · C + t_gate · G + t_build · K + t_core · A / threads + t_memory · M + t_read · R
 
-C circuits with G gates together; A is the number of amplitudes that the fused gates pass over (Σ passes · 2ʷ, see
+C circuits with G gates together, K of them controlled rotations, which take Qiskit longer to build; A is the number of amplitudes that the fused gates pass over (Σ passes · 2ʷ, see
 `qdreamer.fusion`), M those of states that are in no cache, R the amplitudes that expectation values read. What one core
 computes is divided by the threads of a task; what memory bandwidth limits is not.
 """
@@ -16,13 +16,13 @@ from qdreamer.model import Features, Law
 
 def _design(features: Features) -> tuple[float, ...]:
     shared = (features["amplitudes"] / features["threads"], features["uncached"], features["readout"])
-    return features["circuits"], features["gates"], *shared
+    return features["circuits"], features["gates"], features["controlled"], *shared
 
 
 LAW = Law(
     name="statevector",
-    summary="t_circuit·C + t_gate·G + t_core·A/threads + t_memory·M + t_read·R, A = Σ passes·2^width after fusion",
-    features=("circuits", "gates", "amplitudes", "uncached", "readout", "threads"),
-    terms=("circuit", "gate", "amplitude per thread", "uncached amplitude", "amplitude read"),
+    summary="t_circuit·C + t_gate·G + t_build·K + t_core·A/threads + t_memory·M + t_read·R, A = Σ passes·2^width after fusion",
+    features=("circuits", "gates", "controlled", "amplitudes", "uncached", "readout", "threads"),
+    terms=("circuit", "gate", "controlled rotation", "amplitude per thread", "uncached amplitude", "amplitude read"),
     design=_design,
 )

@@ -128,6 +128,21 @@ def test_a_choice_that_ran_out_of_time_counts_with_its_limit() -> None:
     assert all(one.group.seconds["mps"] == 10.0 for one in table4.decisions(slow))
 
 
+def test_the_papers_protocol_is_the_same_table() -> None:
+    way = {"amplitude": "reference"}
+    made = [
+        r.model_copy(update={"params": {**r.params, "executor": way.get(r.params["executor"], r.params["executor"])}})
+        for r in records()
+        if r.params["family"] == "clustered" and r.params["executor"] != "mps"
+    ]
+    request = figures.Request(summarize(made), provenance(made), made)
+    assert table4.applies(request.cases)
+    rows = table4.draw(request).points.set_index("chooser")
+    assert rows.loc["Q-Dreamer, micro-benchmarks only", "top1"] == 1.0
+    assert rows.loc["always 2 cuts", "top1"] < 1.0
+    assert "always MPS" not in rows.index
+
+
 def test_a_campaign_of_one_family_is_no_table_4() -> None:
     made = [r for r in records() if r.params["family"] == "random"]
     assert not table4.applies(summarize(made))
