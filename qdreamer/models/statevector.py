@@ -4,9 +4,10 @@
 
     seconds = t_circuit · C + t_gate · G + t_build · K + t_core · A / threads + t_memory · M + t_read · R
 
-C circuits with G gates together, K of them controlled rotations, which take Qiskit longer to build; A is the number of amplitudes that the fused gates pass over (Σ passes · 2ʷ, see
-`qdreamer.fusion`), M those of states that are in no cache, R the amplitudes that expectation values read. What one core
-computes is divided by the threads of a task; what memory bandwidth limits is not.
+C circuits with G gates together, K of them controlled rotations, which take Qiskit longer to build; A is the number of
+amplitudes that the fused gates pass over (Σ passes · 2ʷ, see `qdreamer.fusion`), M those of states that are in no cache,
+R the amplitudes that expectation values read. What one core computes is divided by the threads of a task; what memory
+bandwidth limits is not.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ def _design(features: Features) -> tuple[float, ...]:
 
 LAW = Law(
     name="statevector",
-    summary="t_circuit·C + t_gate·G + t_build·K + t_core·A/threads + t_memory·M + t_read·R, A = Σ passes·2^width after fusion",
+    summary="t_circuit·C + t_gate·G + t_build·K + t_core·A/threads + t_memory·M + t_read·R, A = Σ fused passes·2^width",
     features=("circuits", "gates", "controlled", "amplitudes", "uncached", "readout", "threads"),
     terms=("circuit", "gate", "controlled rotation", "amplitude per thread", "uncached amplitude", "amplitude read"),
     design=_design,
