@@ -5,7 +5,7 @@
     seconds = t_run + t_gate · G + t_build · K + t_update · U + t_touch · T + t_svd · V + t_read · R
 
 G gates, K of them controlled rotations, which take Qiskit longer to build; U updates of two neighbouring sites, swaps
-included; T complex numbers that gates and updates pass over; V = Σ m·n·min(m, n) over the m × n matrices that the updates
+included; T complex numbers that gates and updates pass over; V = Σ m·n·min(m, n) over the m × n matrices that updates
 decompose; R multiplications of the expectation values. All from the bonds as they grow gate by gate (`qdreamer.bonds`).
 """
 

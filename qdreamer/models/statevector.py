@@ -5,7 +5,7 @@
     seconds = t_circuit · C + t_gate · G + t_build · K + t_core · A / threads + t_memory · M + t_read · R
 
 C circuits with G gates together, K of them controlled rotations, which take Qiskit longer to build; A is the number of
-amplitudes that the fused gates pass over (Σ passes · 2ʷ, see `qdreamer.fusion`), M those of states that are in no cache,
+amplitudes that fused gates pass over (Σ passes · 2ʷ, see `qdreamer.fusion`), M those of states that are in no cache,
 R the amplitudes that expectation values read. What one core computes is divided by the threads of a task; what memory
 bandwidth limits is not.
 """
