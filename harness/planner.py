@@ -23,6 +23,8 @@ _WIDEST: Final = 36
 """Cuts so few that some fragment must be wider are not tried: 2³⁶ amplitudes are a terabyte."""
 _SAMPLED: Final = ("distinct", "branching", "reference")
 _STATES_A_MEASUREMENT: Final = 2.0
+_COUNTLESS: Final = 10**300
+"""More rows than this are not told apart, and a float holds no more."""
 
 
 # ---------------------------------------------------------------- what one cut costs
@@ -93,10 +95,10 @@ def features_of(
     from qdreamer import PlanFeatures
 
     found = [norms(cut) for cut in plan.cuts]
-    gamma = prod(one.one for one in found)
+    gamma, rows = prod(one.one for one in found), float(min(plan.rows, _COUNTLESS))
     return PlanFeatures(
         cuts=len(plan.cuts),
-        fragments=tuple(_fragment(plan, fragment, found) for fragment in plan.fragments),
+        fragments=tuple(_fragment(fragment, found, (rows, gamma)) for fragment in plan.fragments),
         gamma=gamma,
         square_norm=prod(one.square for one in found),
         terms=len(plan.terms),
@@ -108,16 +110,17 @@ def features_of(
     )
 
 
-def _fragment(plan: CutPlan, fragment: Fragment, found: Sequence[CutNorms]) -> FragmentFeatures:
+def _fragment(fragment: Fragment, found: Sequence[CutNorms], whole: tuple[float, float]) -> FragmentFeatures:
+    """Return the features of one fragment; ``whole`` are the rows and γ of the plan."""
     from miniapps.circuit_cutting.evolution import evolution
     from miniapps.circuit_cutting.states import trimmed
     from qdreamer import FragmentFeatures
 
     needed = trimmed(fragment)
     counts = evolution(needed)
-    own = [end.cut for end in fragment.ends]
+    rows, gamma = whole
     sensitivity = prod(found[end.cut].sensitivity[end.side] for end in fragment.ends)
-    sensitivity *= prod(one.one**2 for cut, one in enumerate(found) if cut not in own)
+    sensitivity *= (gamma / prod(found[end.cut].one for end in fragment.ends)) ** 2
     parts = len(fragment.paulis)
     mid = fragment.mid_circuit_variants
     return FragmentFeatures(
@@ -125,9 +128,9 @@ def _fragment(plan: CutPlan, fragment: Fragment, found: Sequence[CutNorms]) -> F
         gates=needed.gates,
         states=fragment.states,
         variants=fragment.variants * parts,
-        rows=float(plan.rows * parts),
+        rows=rows * parts,
         mid_variants=mid * parts,
-        mid_rows=float(plan.rows) * parts * mid / max(1, fragment.variants),
+        mid_rows=rows * parts * mid / max(1, fragment.variants),
         branches=_STATES_A_MEASUREMENT * mid * parts,
         amplitudes=_passes(needed),
         sensitivity=sensitivity,

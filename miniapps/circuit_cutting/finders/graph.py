@@ -6,7 +6,7 @@ each qubit of each gate, whose further edges are wires, so that a part may take 
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from itertools import pairwise
 from math import ceil, log2
 from typing import TYPE_CHECKING, Final
@@ -36,9 +36,11 @@ def find(circuit: Circuit, limits: Limits) -> Cuts | None:
     """Return the cheapest of METIS's partitions that keep to the limits; None if none does."""
     best: tuple[tuple[float, float], Cuts] | None = None
     identity = [(1.0, "I" * circuit.n_qubits)]
-    for cuts in dict.fromkeys(_proposals(circuit, limits)):
+    for cuts, widest in dict.fromkeys(_proposals(circuit, limits)):
         if limits.cuts is not None and len(cuts.gates) + len(cuts.wires) > limits.cuts:
             continue
+        if best is not None and best[0][0] == 0.0 and 2.0**widest > best[0][1]:
+            continue  # its states alone are more work
         try:
             plan = make_plan(circuit, cuts, identity)
         except BadCuts:
@@ -49,19 +51,20 @@ def find(circuit: Circuit, limits: Limits) -> Cuts | None:
     return None if best is None else best[1]
 
 
-def _proposals(circuit: Circuit, limits: Limits) -> Iterator[Cuts]:
+def _proposals(circuit: Circuit, limits: Limits) -> Iterator[tuple[Cuts, int]]:
+    """Yield cuts with the qubits of the widest part, from many parts to few; 0 where these are not known."""
     n = circuit.n_qubits
     fewest = max(2, ceil(n / limits.size) if limits.size else 2)
     most = min(n, max(_MOST_PARTS, fewest + 3), (limits.cuts or n) + 1)
     if components(circuit, Cuts()) > 1:
-        yield Cuts()
+        yield Cuts(), 0
     of_qubits, of_gates = _qubit_graph(circuit), _gate_graph(circuit)
-    for parts in range(fewest, most + 1):
+    for parts in range(most, fewest - 1, -1):
         for imbalance in _IMBALANCE:
             labels = _partition(of_qubits, n, parts, imbalance)
-            yield between(circuit, dict(enumerate(labels)))
+            yield between(circuit, dict(enumerate(labels))), max(Counter(labels).values())
         if len(of_gates[1]) <= _MOST_NODES:
-            yield _in_time(circuit, of_gates, parts)
+            yield _in_time(circuit, of_gates, parts), 0
 
 
 def _qubit_graph(circuit: Circuit) -> Edges:
