@@ -6,6 +6,8 @@ import sys
 from functools import lru_cache
 from typing import Any
 
+from .._app import Unsupported
+
 
 @lru_cache(maxsize=1)
 def cirq_and_mitiq() -> tuple[Any, Any]:
@@ -16,8 +18,8 @@ def cirq_and_mitiq() -> tuple[Any, Any]:
 
     Raises
     ------
-    ImportError
-        If one of them is not installed.
+    miniapps.Unsupported
+        If one of them is not installed, or mitiq is the empty placeholder of version 0.0.0.
     """
     hidden = "pennylane" not in sys.modules
     if hidden:
@@ -29,6 +31,9 @@ def cirq_and_mitiq() -> tuple[Any, Any]:
         import mitiq.pec
         import mitiq.rem
         import mitiq.zne
+    except ImportError as error:
+        hint = "pip install 'qhpc-miniapps[motifs]', for Python below 3.14"
+        raise Unsupported(f"error mitigation needs cirq and mitiq 1.1 or later ({error}): {hint}") from error
     finally:
         if hidden:
             del sys.modules["pennylane"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
@@ -14,6 +15,7 @@ from miniapps.error_mitigation import APP
 from miniapps.error_mitigation.estimators import corrected, estimator, read_out, split
 from miniapps.error_mitigation.flow import hold_to_one_device
 from miniapps.error_mitigation.kernels import Ran
+from miniapps.error_mitigation.libraries import cirq_and_mitiq
 from miniapps.error_mitigation.params import ErrorMitigation
 from miniapps.error_mitigation.sites import Result, combined, portions, sites
 from miniapps.error_mitigation.variants import representation
@@ -178,6 +180,12 @@ def test_compilers_do_not_undo_folded_gates_or_pulses() -> None:
     assert counts == [6, 18]
     pulsed = decoupled(ErrorMitigation(technique="ddd", **ECHO)).program
     assert "x" in {name for name, _, _ in pulsed.gates}
+
+
+def test_a_missing_library_is_named_with_its_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "mitiq", None)
+    with pytest.raises(Unsupported, match=r"needs cirq and mitiq .* pip install"):
+        cirq_and_mitiq.__wrapped__()
 
 
 def test_wrong_answers_fail(manager: PilotManager) -> None:
