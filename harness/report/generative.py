@@ -31,6 +31,8 @@ _CURVES: Final = {"error": "learnt", "control_error": "random, same budget"}
 _IDLE: Final = {"trainer_idle_share": "learning", "evaluator_idle_share": "evaluating", "idle_share": "all devices"}
 _LOSSES: Final = {"mmd": "MMD²", "kl": "KL divergence"}
 _SPAN: Final = ("value", "low", "high")
+_FEW: Final = 5.0
+"""Ratio of the largest error to the smallest up to which they stand on a linear axis."""
 _CURVE_IN, _ROW_IN, _GAP_IN = 2.7, 0.34, 0.95
 _PLOT_IN, _LEFT_IN, _LABEL_COLUMNS = 3.6, 2.75, 38
 
@@ -119,10 +121,10 @@ def _caption(group: Group) -> str:
     better = sum(case.metrics["error"].median < case.metrics["control_error"].median for case in group)
     many = len(group) > 1
     return (
-        f"Above: {params['model']} of {params['problem']}{f', median and range over {len(group)} seeds' * many}; after "
-        f"{params['circuits']} circuits {ends[0]} {unit} against {ends[1]} at random"
-        f"{f', better for {better} of {len(group)}' * many}. Below: share of device time without work, of the devices in "
-        "a role; in turn, every device has both. Circuits' time is emulated where circuit_s is given."
+        f"Above: {params['model']} of {params['problem']}{f', median and range over {len(group)} seeds' * many}; "
+        f"after {params['circuits']} circuits {ends[0]} {unit} against {ends[1]} at random"
+        f"{f', better for {better} of {len(group)}' * many}. Below: share of device time without work, of the "
+        "devices in a role; in turn, every device has both. Circuits' time is emulated where circuit_s is given."
     )
 
 
@@ -158,9 +160,12 @@ def _draw_curves(axes: Axes, points: pd.DataFrame, shown: Group) -> None:
         look: dict[str, Any] = {"color": colour, "marker": style.MARKERS[number], "markersize": 5}
         axes.fill_between(x, some["low"].to_list(), some["high"].to_list(), color=colour, alpha=0.18, linewidth=0)
         handles.append((axes.plot(x, some["value"].to_list(), **look)[0], str(name)))
-    axes.set_yscale("log")
+    if points["low"].min() > 0 and points["high"].max() > _FEW * points["low"].min():
+        axes.set_yscale("log")
+        axes.yaxis.set_minor_formatter(FuncFormatter(lambda number, _: _minor(float(number))))
+    else:
+        axes.set_ylim(bottom=min(0.0, points["low"].min()))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda number, _: f"{number:g}"))
-    axes.yaxis.set_minor_formatter(FuncFormatter(lambda number, _: _minor(float(number))))
     axes.set_xlim(left=0)
     axes.set_xlabel("circuits")
     style.axis_title(axes, _title(shown))

@@ -128,9 +128,9 @@ class Transformer:
         coldness = first + (last - first) * number / max(1, params.batches - 1)
         numbers = range(number * params.batch, (number + 1) * params.batch)
         size = params.batch // params.shards
-        rest = ((params.seed, coldness), params.trainer)
+        model = self._model()
         shards = [numbers[start : start + size] for start in range(0, params.batch, size)]
-        return [(kernels.propose_sequences, (self._sizes, self._adam.weights, shard, *rest)) for shard in shards]
+        return [(kernels.propose_sequences, (model, shard, params.seed, coldness)) for shard in shards]
 
     def remember(self, proposals: NDArray[Any], scores: NDArray[np.float64], extra: Sequence[Any]) -> int:
         """See `Learner`."""
@@ -149,14 +149,11 @@ class Transformer:
             sequences = np.concatenate([sequences, self._kept[0][again]])
             energies = np.concatenate([energies, self._kept[1][again]])
         targets = (self._params.scale * (energies - self._idle)).astype(np.float32)
-        shards = self._params.shards
-        return [
-            (
-                kernels.learn_sequences,
-                (self._sizes, self._adam.weights, sequences[k::shards], targets[k::shards], self._params.trainer),
-            )
-            for k in range(shards)
-        ]
+        shards, model = self._params.shards, self._model()
+        return [(kernels.learn_sequences, (model, sequences[k::shards], targets[k::shards])) for k in range(shards)]
+
+    def _model(self) -> transformer.Model:
+        return transformer.Model(self._sizes, self._adam.weights, self._params.trainer)
 
     def follow(self, answers: Sequence[tuple[float, NDArray[Any]]]) -> None:
         """See `Learner`."""
@@ -170,8 +167,7 @@ class Transformer:
         """See `Learner`."""
         shard = self._params.batch // self._params.shards * (2 if self._params.replay else 1)
         given = np.zeros((shard, self._params.length), np.int32), np.zeros(shard, np.float32)
-        learning = self._sizes, self._adam.weights, *given, self._params.trainer
-        return [self.propose(0)[0], (kernels.learn_sequences, learning)]
+        return [self.propose(0)[0], (kernels.learn_sequences, (self._model(), *given))]
 
 
 @final

@@ -65,46 +65,48 @@ def first_weights(sizes: Sizes, seed: int) -> Weights:
     return (_SPREAD * rng.standard_normal(sizes.weights)).astype(np.float32)
 
 
-def propose(
-    sizes: Sizes, weights: Weights, numbers: Sequence[int], how: tuple[int, float], kind: DeviceKind
-) -> NDArray[np.int32]:
+@dataclass(frozen=True, slots=True, eq=False)
+class Model:
+    """Sizes, weights, shape (N,), and what computes."""
+
+    sizes: Sizes
+    weights: Weights
+    kind: DeviceKind
+
+
+def propose(model: Model, numbers: Sequence[int], seed: int, coldness: float) -> NDArray[np.int32]:
     """Draw sequences, shape (B, T).
 
     Parameters
     ----------
-    sizes, weights
-        The model.
+    model
+        What proposes.
     numbers
         Number of each sequence: it settles the random numbers of that sequence, whichever are drawn beside it.
-    how
-        Seed, and inverse temperature.
-    kind
-        What computes.
+    seed
+        Of all random numbers.
+    coldness
+        Inverse temperature.
     """
-    seed, coldness = how
-    shape = sizes.length, sizes.operators
+    shape = model.sizes.length, model.sizes.operators
     noise = np.stack([np.random.default_rng((seed, number)).gumbel(size=shape) for number in numbers])
-    with started().default_device(device(kind)):
-        drawn = _compiled().propose(sizes, weights, noise.astype(np.float32), np.float32(coldness))
-        return np.asarray(drawn, np.int32)
+    with started().default_device(device(model.kind)):
+        given = model.weights, noise.astype(np.float32), np.float32(coldness)
+        return np.asarray(_compiled().propose(model.sizes, *given), np.int32)
 
 
-def gradient(
-    sizes: Sizes, weights: Weights, sequences: NDArray[np.int32], targets: NDArray[np.float32], kind: DeviceKind
-) -> tuple[float, Weights]:
+def gradient(model: Model, sequences: NDArray[np.int32], targets: NDArray[np.float32]) -> tuple[float, Weights]:
     """Return the mean squared distance of summed logits and targets, and its gradient, shape (N,).
 
     Parameters
     ----------
-    sizes, weights
-        The model.
+    model
+        Whose logits.
     sequences, targets
         Shape (B, T), and what their logits are to add up to, shape (B,).
-    kind
-        What computes.
     """
-    with started().default_device(device(kind)):
-        loss, slopes = _compiled().gradient(sizes, weights, sequences, targets)
+    with started().default_device(device(model.kind)):
+        loss, slopes = _compiled().gradient(model.sizes, model.weights, sequences, targets)
         return float(loss), np.asarray(slopes)
 
 

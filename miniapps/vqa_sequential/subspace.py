@@ -52,11 +52,12 @@ class Solver:
     dimensions: list[int] = field(default_factory=list)
     spent_s: list[float] = field(default_factory=list)
 
-    def __call__(
-        self, subspaces: list[Any], one: Any, two: Any, orbitals: int, electrons: tuple[int, int]
-    ) -> list[Any]:
-        """Return the results in the order of the subspaces: what qiskit-addon-sqd calls a solver."""
-        del orbitals
+    def __call__(self, subspaces: list[Any], one: Any, two: Any, *rest: Any) -> list[Any]:
+        """Return the results in the order of the subspaces: what qiskit-addon-sqd calls a solver.
+
+        ``rest`` are the number of orbitals, and of electrons with spin up and down.
+        """
+        _, electrons = rest
         found = self.runtime.gather(
             [self.runtime.submit(diagonalise, strings, one, two, electrons) for strings in subspaces]
         )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -14,6 +16,10 @@ MACHINES = [
     Generative(model="qcbm", problem="gaussian", n_qubits=3, layers=2),
 ]
 SIZES = transformer.Sizes(operators=25, length=4, width=8, heads=2, blocks=1)
+
+
+def _model(seed: int) -> transformer.Model:
+    return transformer.Model(SIZES, transformer.first_weights(SIZES, seed), "cpu")
 
 
 def _recipe(params: Generative) -> born.Recipe:
@@ -55,13 +61,13 @@ def test_the_images_are_bars_and_stripes() -> None:
 
 
 def test_a_sequence_depends_on_its_own_number_only() -> None:
-    weights = transformer.first_weights(SIZES, 2)
-    together = transformer.propose(SIZES, weights, range(10, 18), (7, 1.0), "cpu")
+    model = _model(2)
+    together = transformer.propose(model, range(10, 18), 7, 1.0)
     assert together.shape == (8, 4)
     assert 0 <= together.min() <= together.max() < 25
-    apart = transformer.propose(SIZES, weights, range(14, 18), (7, 1.0), "cpu")
+    apart = transformer.propose(model, range(14, 18), 7, 1.0)
     np.testing.assert_array_equal(apart, together[4:])
-    assert (transformer.propose(SIZES, weights, range(10, 18), (8, 1.0), "cpu") != together).any()
+    assert (transformer.propose(model, range(10, 18), 8, 1.0) != together).any()
 
 
 def test_logits_see_only_what_came_before() -> None:
@@ -73,14 +79,14 @@ def test_logits_see_only_what_came_before() -> None:
 
 
 def test_the_loss_is_the_distance_of_summed_logits_and_its_gradient_leads_down() -> None:
-    weights = transformer.first_weights(SIZES, 4)
+    model = _model(4)
     sequences = np.array([[1, 2, 3, 4], [5, 5, 0, 24]], np.int32)
     targets = np.array([-1.0, 2.0], np.float32)
-    loss, slopes = transformer.gradient(SIZES, weights, sequences, targets, "cpu")
+    loss, slopes = transformer.gradient(model, sequences, targets)
     begun = np.concatenate([np.full((2, 1), 25), sequences[:, :-1]], axis=1)
-    logits = np.asarray(transformer.logits(SIZES, weights, begun), float)
+    logits = np.asarray(transformer.logits(SIZES, model.weights, begun), float)
     sums = [sum(logits[row, place, sequences[row, place]] for place in range(4)) for row in range(2)]
     assert loss == pytest.approx(np.mean((np.array(sums) - targets) ** 2), rel=1e-4)
     step = 1e-4
-    lower, _ = transformer.gradient(SIZES, weights - step * slopes, sequences, targets, "cpu")
+    lower, _ = transformer.gradient(replace(model, weights=model.weights - step * slopes), sequences, targets)
     assert loss - lower == pytest.approx(step * float(slopes @ slopes), rel=0.05)
