@@ -81,14 +81,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
         manager.submit_pilot(PilotDescription(name="one", engine="processes", cores_per_node=1)).wait(120)
         for part in options.parts:
             path = options.results / "peers" / f"cutting-{part}.json"
-            for row in _rows(part, options, manager, path, ends_s):
+            for row in _rows(part, options, manager=manager, path=path, ends_s=ends_s):
                 shown = {name: f"{seconds:.3g} s" for name, seconds in row["medians_s"].items()}
                 console.print(part, row["params"], shown, row["factors"], row["beyond_limit"], soft_wrap=True)
             console.print(f"written: {path}")
 
 
 def _rows(
-    part: str, options: argparse.Namespace, manager: PilotManager, path: Path, ends_s: float
+    part: str, options: argparse.Namespace, *, manager: PilotManager, path: Path, ends_s: float
 ) -> Iterator[dict[str, Any]]:
     """Go on with each workload of a part; yield its row when it can go no further."""
     rows: list[dict[str, Any]] = json.loads(path.read_text("utf-8"))["rows"] if path.is_file() else []
@@ -97,7 +97,7 @@ def _rows(
         if row is None:
             row = _empty(workload)
             rows.append(row)
-        session = _Session(manager, workload, row, options.limit_s)
+        session = _Session(manager, workload, row, limit_s=options.limit_s)
         while session.missing and time.monotonic() < ends_s:
             session.round()
             _write(path, rows)
@@ -216,7 +216,7 @@ class _Session:
         A contender that takes longer is noted in ``beyond_limit`` with it, and not asked again.
     """
 
-    def __init__(self, manager: PilotManager, workload: Workload, row: dict[str, Any], limit_s: float) -> None:
+    def __init__(self, manager: PilotManager, workload: Workload, row: dict[str, Any], *, limit_s: float) -> None:
         self.manager, self.workload, self.row, self.limit_s = manager, workload, row, limit_s
         self.warm: set[str] = set()
 
