@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 _ROUNDING: Final = 1e-8
 _CHEMICAL: Final = 1.6e-3
 """Hartree: within this of the exact energy there is nothing left to be better at."""
-_LEARNT: Final = 64
+_LEARNT: Final = 128
 """Batches from which on a search must beat its control; with fewer there is hardly anything to learn from."""
 _CLOSE: Final = 1e-3
 """Loss of a Born machine from which on the same holds."""

@@ -6,11 +6,14 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pytest
 from pydantic import ValidationError
 
 import miniapps
 from miniapps import Measurement, Unsupported
+from miniapps.generative import pool
+from miniapps.generative.flow import Answer
 from miniapps.generative.params import Generative
 from miniapps.generative.split import Split
 from pilot_quantum import PilotDescription, PilotManager
@@ -63,6 +66,21 @@ def test_a_wrong_answer_fails(manager: PilotManager) -> None:
     ):
         assert APP.check(params, replace(measurement, answer=wrong)).verdict == "fail"
     assert APP.check(params.model_copy(update={"tolerance": 1e-9}), measurement).verdict == "fail"
+
+
+def test_a_search_that_chance_beats_fails_unless_its_budget_is_small() -> None:
+    recipe = pool.Recipe("h4", (0.3,))
+    circuits = np.random.default_rng(1).integers(1, recipe.size, (2, 4), dtype=np.int32)
+    (worse, high), (better, low) = sorted(
+        zip(circuits, pool.energies(recipe, circuits).tolist(), strict=True), key=lambda pair: -pair[1]
+    )
+    answer = Answer(worse, high, better, low)
+    verdicts = [
+        APP.check(Generative(problem="h4", times=(0.3,), length=4, circuits=count), Measurement(answer, {}))
+        for count in (4096, 1024)
+    ]
+    assert [verdict.verdict for verdict in verdicts] == ["fail", "pass"]
+    assert "of random search at the same budget" in verdicts[0].detail
 
 
 def test_the_transformer_learns_what_random_search_does_not_find(manager: PilotManager) -> None:
