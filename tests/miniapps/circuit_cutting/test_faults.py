@@ -35,7 +35,7 @@ class DyingOnce:
 def test_a_killed_worker_costs_a_recomputation(
     executor: str, shots: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    params = CircuitCutting(n_qubits=8, angle=0.4, cuts=2, executor=executor, shots=shots)  # type: ignore[arg-type]
+    params = CircuitCutting(n_qubits=8, angle=0.4, cuts=2, executor=executor, shots=shots)  # type: ignore[arg-type]  # names of executors, as strings
 
     def faulty(name: str) -> Any:
         make = load(name)
