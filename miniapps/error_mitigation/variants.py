@@ -117,8 +117,8 @@ def folded(params: ErrorMitigation) -> list[list[Variant]]:
 
 def _folded(circuit: Any, params: ErrorMitigation, scale: float, place: tuple[int, int]) -> Variant:
     """Fold a circuit; mitiq's functions for cirq's circuits lie below those that convert and copy all kinds."""
-    if scale == 1:
-        return Variant(base(params))
+    if scale % 2 == 1:
+        return Variant(written_out(base(params), round(scale), params.folding))
     scaling = cirq_and_mitiq()[1].zne.scaling
     if params.folding == "global":
         made = unwrap(scaling.fold_global)(circuit, scale)
@@ -126,6 +126,15 @@ def _folded(circuit: Any, params: ErrorMitigation, scale: float, place: tuple[in
         seed = int(np.random.SeedSequence((params.seed, *place)).generate_state(1)[0])
         made = unwrap(scaling.fold_gates_at_random)(circuit, scale, seed=seed)
     return Variant(from_cirq(made, params))
+
+
+def written_out(program: Program, scale: int, folding: str | None) -> Program:
+    """Return a program folded by an odd factor, where mitiq has nothing to choose: U (U⁻¹ U)ᵏ, or each gate so."""
+    if folding == "global":
+        moments = program.moments + (undone(program.moments) + program.moments) * (scale // 2)
+        return Program(program.n_qubits, moments, program.measured)
+    repeated = [one for gate in program.gates for one in [gate, *[*undone(((gate,),))[0], gate] * (scale // 2)]]
+    return Program(program.n_qubits, scheduled(repeated), program.measured)
 
 
 def decoupled(params: ErrorMitigation) -> Variant:

@@ -18,7 +18,7 @@ from miniapps.error_mitigation.kernels import Ran
 from miniapps.error_mitigation.libraries import cirq_and_mitiq
 from miniapps.error_mitigation.params import ErrorMitigation
 from miniapps.error_mitigation.sites import Result, combined, portions, sites
-from miniapps.error_mitigation.variants import representation
+from miniapps.error_mitigation.variants import base, from_cirq, representation, to_cirq, written_out
 from pilot_quantum import DeviceDescription, PilotDescription, PilotManager
 
 # Loading mitiq takes seconds: one worker of the test run does it for all.
@@ -165,6 +165,20 @@ def test_no_device_is_starved_of_what_its_variants_need() -> None:
     assert sum(portions(some, 500, 1, optimal=True)) == 500
     first, second = portions(some, 500, 1, optimal=True)
     assert first < second
+
+
+@pytest.mark.parametrize("scale", [1, 3, 5])
+def test_odd_folds_are_mitiqs(scale: int) -> None:
+    asked = ErrorMitigation(family="random", angle=None, n_qubits=3, layers=2, observable="ZIZ")
+    program, (_, mitiq) = base(asked), cirq_and_mitiq()
+    scaling = mitiq.zne.scaling
+    for folding, fold in (("global", scaling.fold_global), ("local", scaling.fold_gates_at_random)):
+        made, theirs = written_out(program, scale, folding), from_cirq(fold(to_cirq(program), scale), asked)
+        assert len(made.gates) == len(theirs.gates) == scale * len(program.gates)
+        for qubit in range(3):
+            own, other = ([g for g in one.gates if qubit in g[1]] for one in (made, theirs))
+            assert [(n, on) for n, on, _ in own] == [(n, on) for n, on, _ in other]
+            assert np.concatenate([a for *_, a in own]) == pytest.approx(np.concatenate([a for *_, a in other]))
 
 
 def test_compilers_do_not_undo_folded_gates_or_pulses() -> None:
