@@ -17,7 +17,7 @@ from .._app import Features, Measurement, Metric, Unsupported
 from .._circuits import FAMILIES
 from .check import exact
 from .kernels import Ran, Work, evaluate
-from .on_device import evaluate_on_device
+from .on_device import MOST_SHOTS, evaluate_on_device
 from .program import Batch, Program
 from .sites import Result, Site, combined, portions, sites
 
@@ -160,7 +160,8 @@ def _submit(params: ErrorMitigation, site: Site, items: list[Item], runtime: Run
     work = Work(tuple(_batches(items)), params.noise())
     if params.device == "simulator":
         return runtime.submit_many(evaluate, [work], resources=Resources(memory=memory(params)))[0]
-    request = DeviceRequest(name=site.name, min_qubits=params.n_qubits, shots=max(shots for *_, shots, _ in items))
+    shots = min(MOST_SHOTS, max(shots for *_, shots, _ in items))
+    request = DeviceRequest(name=site.name, min_qubits=params.n_qubits, shots=shots)
     return runtime.submit_many(evaluate_on_device, [work], resources=Resources(device=request))[0]
 
 

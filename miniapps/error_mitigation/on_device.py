@@ -6,40 +6,64 @@ Worker side; ``device`` comes from the worker and has ``run`` and ``results``.
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
 from .kernels import Ran, Work, rows
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
     from qiskit import QuantumCircuit
 
     from .kernels import Counts
-    from .program import Batch, Program
+    from .program import Program
 
-_PAULIS = ("id", "x", "y", "z")
+MOST_SHOTS: Final = 20_000
+"""Shots of one circuit at a time: what IBM's devices have always taken, and less than others'."""
+_PAULIS: Final = ("id", "x", "y", "z")
 
 
 def evaluate_on_device(work: Work, *, device: Any) -> Ran:
-    """Run every variant on the device that the task was given; circuits of equal shots go together."""
+    """Run every variant on the device that the task was given; circuits of equal shots go together.
+
+    A circuit with more than `MOST_SHOTS` goes several times.
+    """
     start_s, before = time.perf_counter(), len(device.results)
-    jobs = [
-        (circuit(batch.program, frame), shots, seed % 2**31)
-        for batch in work.batches
-        for frame, shots, seed in zip(rows(batch).tolist(), batch.shots, batch.seeds, strict=True)
-    ]
-    found: dict[int, dict[str, int]] = {}
-    for number in sorted({shots for _, shots, _ in jobs}):
-        places = [place for place, job in enumerate(jobs) if job[1] == number]
-        some = [jobs[place] for place in places]
-        answers = device.run([one for one, _, _ in some], shots=number, seeds=[seed for *_, seed in some])
-        found.update(zip(places, answers, strict=True))
-    counts, place = [], 0
-    for batch in work.batches:
-        counts.append(_tabulated([found[place + n] for n in range(len(batch.frames))], batch))
-        place += len(batch.frames)
-    return _told(tuple(counts), time.perf_counter() - start_s, device.results[before:])
+    tables = tuple(np.zeros((len(batch.frames), 2 ** len(batch.program.measured))) for batch in work.batches)
+    for shots, pieces in _by_shots(work, tables).items():
+        circuits, seeds = [piece.circuit for piece in pieces], [piece.seed for piece in pieces]
+        for piece, counts in zip(pieces, device.run(circuits, shots=shots, seeds=seeds), strict=True):
+            for bits, number in counts.items():
+                piece.row[int(bits, 2)] += number
+    return _told(tables, time.perf_counter() - start_s, device.results[before:])
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Piece:
+    """A circuit that runs once, and the row of a table that its counts are added to."""
+
+    circuit: QuantumCircuit
+    seed: int
+    row: NDArray[np.float64]
+
+
+def _by_shots(work: Work, tables: tuple[Counts, ...]) -> dict[int, list[_Piece]]:
+    """Return the pieces of all variants by the shots they have, each piece with a seed of its own."""
+    found: dict[int, list[_Piece]] = {}
+    for batch, table in zip(work.batches, tables, strict=True):
+        for frame, shots, seed, row in zip(rows(batch).tolist(), batch.shots, batch.seeds, table, strict=True):
+            made = circuit(batch.program, frame)
+            for number, part in enumerate(pieces(shots)):
+                found.setdefault(part, []).append(_Piece(made, (seed + number) % 2**31, row))
+    return found
+
+
+def pieces(shots: int) -> list[int]:
+    """Divide the shots of a circuit into as few nearly equal parts as devices take."""
+    count = max(1, -(-shots // MOST_SHOTS))
+    return [shots // count + (number < shots % count) for number in range(count)]
 
 
 def circuit(program: Program, frame: list[int]) -> QuantumCircuit:
@@ -58,14 +82,6 @@ def circuit(program: Program, frame: list[int]) -> QuantumCircuit:
         made.barrier(*qubits)
     made.measure(program.measured, range(len(program.measured)))
     return made
-
-
-def _tabulated(found: list[dict[str, int]], batch: Batch) -> Counts:
-    table = np.zeros((len(found), 2 ** len(batch.program.measured)))
-    for row, counts in zip(table, found, strict=True):
-        for bits, number in counts.items():
-            row[int(bits, 2)] += number
-    return table
 
 
 def _told(counts: tuple[Counts, ...], busy_s: float, results: list[Any]) -> Ran:

@@ -16,6 +16,7 @@ from miniapps.error_mitigation.estimators import corrected, estimator, read_out,
 from miniapps.error_mitigation.flow import hold_to_one_device
 from miniapps.error_mitigation.kernels import Ran
 from miniapps.error_mitigation.libraries import cirq_and_mitiq
+from miniapps.error_mitigation.on_device import pieces
 from miniapps.error_mitigation.params import ErrorMitigation
 from miniapps.error_mitigation.sites import Result, combined, portions, sites
 from miniapps.error_mitigation.variants import base, from_cirq, representation, to_cirq, written_out
@@ -149,10 +150,18 @@ def test_devices_get_all_variants_each(manager: PilotManager) -> None:
     assert metric(found, "devices") == 2
     assert metric(found, "shots") == 8000
     assert metric(found, "qpu_s") > 8  # four jobs' overhead, which nobody waited for
+    _, many = run(manager, "qpus", devices="a", technique="none", device="pilot", shots=120001, layers=1)
+    assert metric(many, "shots") == 120001  # more than a device takes at once
     site = sites(ErrorMitigation(**params))[0]
     hold_to_one_device(site, Ran((), 0.0, {"a": 3}))
     with pytest.raises(Unsupported, match="ran on 'a' and 'b', whose noise differs"):
         hold_to_one_device(site, Ran((), 0.0, {"b": 1}))
+
+
+def test_a_circuit_with_many_shots_goes_in_pieces() -> None:
+    assert pieces(5) == [5]
+    assert pieces(20_000) == [20_000]
+    assert pieces(50_001) == [16_667, 16_667, 16_667]
 
 
 def test_no_device_is_starved_of_what_its_variants_need() -> None:
