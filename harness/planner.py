@@ -204,7 +204,7 @@ class CutPlanner:
         for most in (*range(min(fewest, self.most_cuts), self.most_cuts + 1), None):
             start_s = time.perf_counter()
             try:
-                cuts, by = find(names[0], self.circuit, Limits(cuts=most))
+                cuts, by = find(names[0], self.circuit, Limits(cuts=most), patient=False)
             except BadCuts:
                 continue
             if cuts not in seen and (cuts.gates or cuts.wires):

@@ -55,7 +55,7 @@ def decided(params: CircuitCutting, circuit: Circuit) -> CircuitCutting:
         return params
     whole = len(circuit.gates) * 2.0 ** min(circuit.n_qubits, _MOST_QUBITS)
     try:
-        cuts, _ = find(params.finder, circuit, Limits())
+        cuts, _ = find(params.finder, circuit, Limits(), patient=False)
         cut = make_plan(circuit, cuts, [(1.0, "I" * circuit.n_qubits)])
         work = cut.work if cut.cuts else inf
     except BadCuts:

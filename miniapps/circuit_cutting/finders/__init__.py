@@ -58,8 +58,13 @@ class Limits:
         return (float(plan.rank) if self.cuts is None and self.size is not None else 0.0, plan.work)
 
 
-def find(name: str, circuit: Circuit, limits: Limits) -> tuple[Cuts, str]:
+def find(name: str, circuit: Circuit, limits: Limits, *, patient: bool = True) -> tuple[Cuts, str]:
     """Return the cuts that one finder, or ``"auto"``, proposes, and which finder it was.
+
+    Parameters
+    ----------
+    patient
+        Whether ``"auto"`` may ask the addon, which can take minutes, where the others find nothing.
 
     Raises
     ------
@@ -68,7 +73,7 @@ def find(name: str, circuit: Circuit, limits: Limits) -> tuple[Cuts, str]:
     """
     names = [name] if name != "auto" else _fitting(circuit)
     found = list(_proposals(names, circuit, limits))
-    if not found and name == "auto":
+    if not found and name == "auto" and patient:
         found = list(_proposals([_SLOW], circuit, limits))
     if not found:
         raise BadCuts(
