@@ -228,6 +228,8 @@ class AbstractDevice(ABC):
 
     Attributes
     ----------
+    libraries
+        What a pilot imports before it starts with circuits, because imports and circuits in two threads do not go well.
     local
         Whether it computes in the calling process: then workers make their own, without a queue.
     paid
@@ -239,6 +241,7 @@ class AbstractDevice(ABC):
         After this many seconds an accepted job is certain to be found by `find`.
     """
 
+    libraries: ClassVar[tuple[str, ...]] = ("qiskit", "qiskit.qpy")
     local: ClassVar[bool] = False
     paid: bool = False
     projected: bool = False

@@ -19,6 +19,7 @@ from ..descriptions import DeviceDescription, DeviceRequest
 from ..errors import InvalidDescription, UnsatisfiableRequest
 from . import load
 from ._decisions import DecisionLog
+from ._importing import import_all
 from ._work import Decision
 from .base import unfit
 from .broker import BrokerSettings, DeviceBroker
@@ -118,6 +119,7 @@ class DeviceHub:
         """
         if self.asks_the_batch_system:
             self._devices = given(self._devices, qpus, every=self._every)
+        import_all(library for device in self._devices for library in load(device.kind).libraries)
         journal = self._options.get("journal")
         self._journal = Journal(str(journal)) if journal is not None else None
         usual = BrokerSettings()

@@ -68,6 +68,8 @@ class IbmDevice(AbstractDevice):
     in the cloud, without effect in local mode).
     """
 
+    libraries = ("qiskit.qpy", "qiskit_ibm_runtime")
+
     def __init__(self, description: DeviceDescription, clock: Clock) -> None:
         super().__init__(description, clock)
         options = dict(description.options)
