@@ -228,8 +228,6 @@ class AbstractDevice(ABC):
 
     Attributes
     ----------
-    libraries
-        What a pilot imports before it starts with circuits, because imports and circuits in two threads do not go well.
     local
         Whether it computes in the calling process: then workers make their own, without a queue.
     paid
@@ -241,7 +239,6 @@ class AbstractDevice(ABC):
         After this many seconds an accepted job is certain to be found by `find`.
     """
 
-    libraries: ClassVar[tuple[str, ...]] = ("qiskit", "qiskit.qpy")
     local: ClassVar[bool] = False
     paid: bool = False
     projected: bool = False
@@ -250,6 +247,11 @@ class AbstractDevice(ABC):
     def __init__(self, description: DeviceDescription, clock: Clock) -> None:
         self.description = description
         self.clock = clock
+
+    @property
+    def libraries(self) -> tuple[str, ...]:
+        """What is imported before circuits are made: in two threads, an import and Qiskit can end the process."""
+        return ("qiskit.qpy", "qiskit_aer")
 
     @abstractmethod
     def facts(self) -> DeviceFacts:

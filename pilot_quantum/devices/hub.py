@@ -119,7 +119,8 @@ class DeviceHub:
         """
         if self.asks_the_batch_system:
             self._devices = given(self._devices, qpus, every=self._every)
-        import_all(library for device in self._devices for library in load(device.kind).libraries)
+        clock = VirtualClock() if self._virtual else RealClock()
+        import_all(name for device in self._devices for name in load(device.kind)(device, clock).libraries)
         journal = self._options.get("journal")
         self._journal = Journal(str(journal)) if journal is not None else None
         usual = BrokerSettings()
@@ -132,7 +133,7 @@ class DeviceHub:
             self._devices,
             self._policy,
             journal=self._journal,
-            clock=VirtualClock() if self._virtual else RealClock(),
+            clock=clock,
             settings=settings,
             ends_s=self._left_s,
         )

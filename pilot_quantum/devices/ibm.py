@@ -68,8 +68,6 @@ class IbmDevice(AbstractDevice):
     in the cloud, without effect in local mode).
     """
 
-    libraries = ("qiskit.qpy", "qiskit_ibm_runtime")
-
     def __init__(self, description: DeviceDescription, clock: Clock) -> None:
         super().__init__(description, clock)
         options = dict(description.options)
@@ -86,6 +84,11 @@ class IbmDevice(AbstractDevice):
         self._jobs: dict[str, Any] = {}
         self._modes: dict[str, Any] = {}
         self._numbers = itertools.count()
+
+    @property
+    def libraries(self) -> tuple[str, ...]:
+        """See `AbstractDevice.libraries`."""
+        return ("qiskit.qpy", "qiskit_ibm_runtime", "qiskit_ibm_runtime.fake_provider", "qiskit_aer")
 
     @cached_property
     def _service(self) -> Any:

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Final
 from .._registry import check_options
 from ..errors import InvalidDescription
 from ._compile import Compiler
+from ._drawing import drawn, plain
 from ._importing import IMPORTING
 from .base import (
     AbstractDevice,
@@ -68,7 +69,6 @@ class IonqDevice(AbstractDevice):
     """
 
     paid = True
-    libraries = ("qiskit.qpy", "qiskit_ionq")
 
     def __init__(self, description: DeviceDescription, clock: Clock) -> None:
         super().__init__(description, clock)
@@ -116,6 +116,11 @@ class IonqDevice(AbstractDevice):
             raise DeviceUnavailable(f"IonQ: the width of {self._name!r} could not be read")
         backend.options.noise_model = self._noise
         return backend
+
+    @property
+    def libraries(self) -> tuple[str, ...]:
+        """See `AbstractDevice.libraries`."""
+        return ("qiskit.qpy", "qiskit_ionq")
 
     @property
     def _simulated(self) -> bool:
@@ -275,9 +280,9 @@ class IonqDevice(AbstractDevice):
         except IonQAPIError as error:
             raise (DeviceUnavailable if error.status_code >= 500 else DeviceError)(f"IonQ: {_reason(error)}") from None
         if not exact:
-            return [_plain(row.data.counts) for row in rows]
+            return [plain(row.data.counts) for row in rows]
         seeds = job.seeds or tuple(range(len(tables)))
-        return [_drawn(table, job.shots, seed) for table, seed in zip(tables, seeds, strict=True)]
+        return [drawn(table, job.shots, seed) for table, seed in zip(tables, seeds, strict=True)]
 
     def _probabilities(self, job_id: str) -> list[dict[str, float]]:
         """Return the probabilities of each circuit: those in the vendor's own result lack what its draw did not hit."""
@@ -377,22 +382,3 @@ def _was_refused(error: BaseException) -> bool:
         inner = next((arg for arg in cause.args if isinstance(arg, BaseException)), None)
         cause = getattr(cause, "reason", None) if isinstance(getattr(cause, "reason", None), BaseException) else inner
     return False
-
-
-def _plain(counts: Any) -> Counts:
-    return {str(bits).replace(" ", ""): int(number) for bits, number in dict(counts).items()}
-
-
-def _drawn(probabilities: Any, shots: int, seed: int) -> Counts:
-    import random
-    from bisect import bisect
-    from itertools import accumulate
-
-    table = {str(bits).replace(" ", ""): float(chance) for bits, chance in dict(probabilities).items()}
-    keys, rng = sorted(table), random.Random(seed)
-    steps = list(accumulate(table[key] for key in keys))
-    counts: Counts = {}
-    for _ in range(shots):
-        outcome = keys[min(bisect(steps, rng.random() * steps[-1]), len(keys) - 1)]
-        counts[outcome] = counts.get(outcome, 0) + 1
-    return counts
