@@ -1,7 +1,8 @@
 """One lock for the import of quantum libraries: circles of imports look half done from a second thread.
 
-Reading and writing QPY takes it as well: in Qiskit 2.6 the process dies (segmentation fault) if one thread reads QPY
-while another imports ``qiskit_ionq``.
+Reading and writing QPY takes it as well. With Qiskit 2.6 a process dies (segmentation fault) in the first circuit that
+a thread makes while, or after, other threads have imported Qiskit and its relatives for the first time. After an import
+in the thread that asks for the pilot, usually the main one, it does not. Why is not known.
 """
 
 from __future__ import annotations

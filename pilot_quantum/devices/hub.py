@@ -86,7 +86,9 @@ class DeviceHub:
             raise InvalidDescription(f"device_options.clock = {clock!r}: must be real or virtual")
         self._virtual = clock == "virtual"
         for device in self._devices:
-            load(device.kind)(device, VirtualClock() if self._virtual else RealClock()).close()
+            made = load(device.kind)(device, VirtualClock() if self._virtual else RealClock())
+            import_all(made.libraries)  # here, in the thread that asks for the pilot: see `_importing`
+            made.close()
         self._turn = threading.Lock()
         self._log = DecisionLog()
         self._directory: str | None = None
@@ -120,7 +122,6 @@ class DeviceHub:
         if self.asks_the_batch_system:
             self._devices = given(self._devices, qpus, every=self._every)
         clock = VirtualClock() if self._virtual else RealClock()
-        import_all(name for device in self._devices for name in load(device.kind)(device, clock).libraries)
         journal = self._options.get("journal")
         self._journal = Journal(str(journal)) if journal is not None else None
         usual = BrokerSettings()
