@@ -21,7 +21,7 @@ def made_small(url: str) -> str:
     text = text[: text.rindex("[[apps]]")]
     for old, new in {
         "http://127.0.0.1:8700/v0.4": url,
-        "n_qubits = [2, 6, 10, 14, 18]": "n_qubits = [2, 4]",
+        "n_qubits = [2, 6, 10, 14]": "n_qubits = [2, 4]",
         "shots = 4096": "shots = 200",
         "repeats = 3": "repeats = 1",
         "warmups = 1": "warmups = 0",
