@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from miniapps import Features
-from pilot_quantum import InvalidDescription, PilotDescription, engines, launchers
+from pilot_quantum import InvalidDescription, PilotDescription, ResourcesMissing, engines, launchers
 
 from .cases import Case, Excluded, Expansion, Pool, expand
 from .errors import CampaignError, one_line
@@ -179,13 +179,13 @@ def make_plan(
     Raises
     ------
     CampaignError
-        If the campaign breaks a rule, a pilot cannot be had here, or a mini-app refuses its parameters.
+        If the campaign breaks a rule, a pilot can be had nowhere, or a mini-app refuses its parameters.
     """
     expansion = _selected(expand(campaign), select or Selection())
     done = settled(record for record in records if record.kind != "published")
     latest = {key: record.status for (key, _), record in done.items()}
     found = {case.pool.label: case.pool for case in expansion.cases}.values()
-    room = {pool.label: _room(pool) if machine is None else _room_on(machine, pool) for pool in found}
+    room = {pool.label: _room_here(pool) if machine is None else _room_on(machine, pool) for pool in found}
     cases = []
     for case in expansion.cases:
         chosen = settle(case) if settle else None
@@ -195,7 +195,7 @@ def make_plan(
                 case=case,
                 features=features,
                 missing=tuple(r for r in range(case.repeats) if not _is_ok(done, case.key, r)),
-                misfit=misfit(features, room[case.pool.label]),
+                misfit=held if isinstance(held := room[case.pool.label], str) else misfit(features, held),
                 prediction=chosen.prediction if chosen else predict(case) if predict else None,
                 settled=chosen,
                 recorded_unsupported=latest.get(case.key) == "unsupported",
@@ -313,6 +313,16 @@ def _room_on(machine: Machine, pool: Pool) -> list[Host]:
         for pilot in pilots
         for _ in range(pilot.nodes)
     ]
+
+
+def _room_here(pool: Pool) -> list[Host] | str:
+    """Return what this machine gives to a pool, or why it has not what the pool asks for."""
+    try:
+        return _room(pool)
+    except CampaignError as error:
+        if isinstance(error.__cause__, ResourcesMissing):
+            return str(error)
+        raise
 
 
 def misfit(features: Features, hosts: list[Host]) -> str | None:

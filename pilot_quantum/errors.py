@@ -4,6 +4,7 @@
 
     PilotQuantumError
     ├── InvalidDescription (ValueError)   a description breaks a rule; nothing was started
+    │   └── ResourcesMissing              it asks for more than this machine has
     ├── UnsatisfiableRequest              no pilot of this manager can ever run the task
     ├── ManagerClosed (RuntimeError)      the manager was closed before or while the call was made
     ├── PilotFailed                       a pilot could not start, or every worker of it is gone for good
@@ -23,6 +24,10 @@ class PilotQuantumError(Exception):
 
 class InvalidDescription(PilotQuantumError, ValueError):
     """A description breaks a rule; the message names the value, the rule and the choices."""
+
+
+class ResourcesMissing(InvalidDescription):
+    """A description asks for more cores, GPUs or memory than this machine has; elsewhere it may be right."""
 
 
 class UnsatisfiableRequest(PilotQuantumError):

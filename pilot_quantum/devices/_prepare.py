@@ -47,8 +47,10 @@ class Preparation:
             self._loop.effect(f"{lane.name}/compile", lambda: self._try(lane, unit), then)
 
     def _try(self, lane: Lane, unit: Unit) -> Any:
-        facts = lane.known or lane.device.facts()
         wanted = unit.request
+        if wanted.name not in (None, lane.name):  # known without asking a device that may be out of reach
+            return lane.known, f"its name is not {wanted.name!r}"
+        facts = lane.known or lane.device.facts()
         reason = unfit(facts, wanted)
         if reason is None and unit.circuit.num_qubits > facts.n_qubits:
             reason = f"it has {facts.n_qubits} qubits, the circuit {unit.circuit.num_qubits}"

@@ -248,6 +248,11 @@ class AbstractDevice(ABC):
         self.description = description
         self.clock = clock
 
+    @property
+    def libraries(self) -> tuple[str, ...]:
+        """What is imported before circuits are made: in two threads, an import and Qiskit can end the process."""
+        return ("qiskit.qpy", "qiskit_aer")
+
     @abstractmethod
     def facts(self) -> DeviceFacts:
         """Return what is known now; raises DeviceUnavailable if the service cannot be reached."""

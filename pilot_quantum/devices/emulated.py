@@ -26,7 +26,7 @@ from .._registry import check_options
 from ..errors import InvalidDescription
 from ._compile import Compiler
 from ._queue import Queue
-from ._targets import backend_called, target_called
+from ._targets import GENERIC, backend_called, target_called
 from ._worlds import others, outages
 from .base import (
     AbstractDevice,
@@ -110,6 +110,13 @@ class EmulatedDevice(AbstractDevice):
         self._sessions: dict[str, tuple[float, float]] = {}
 
     # What it is.
+
+    @property
+    def libraries(self) -> tuple[str, ...]:
+        """See `AbstractDevice.libraries`."""
+        recorded = not str(self._options.get("target", "")).startswith(GENERIC)
+        source = "qiskit_ibm_runtime" if recorded else "qiskit.providers"
+        return ("qiskit.qpy", "qiskit_aer", f"{source}.fake_provider")
 
     @cached_property
     def backend(self) -> Any:

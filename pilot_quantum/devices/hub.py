@@ -19,6 +19,7 @@ from ..descriptions import DeviceDescription, DeviceRequest
 from ..errors import InvalidDescription, UnsatisfiableRequest
 from . import load
 from ._decisions import DecisionLog
+from ._importing import import_all
 from ._work import Decision
 from .base import unfit
 from .broker import BrokerSettings, DeviceBroker
@@ -85,7 +86,9 @@ class DeviceHub:
             raise InvalidDescription(f"device_options.clock = {clock!r}: must be real or virtual")
         self._virtual = clock == "virtual"
         for device in self._devices:
-            load(device.kind)(device, VirtualClock() if self._virtual else RealClock()).close()
+            made = load(device.kind)(device, VirtualClock() if self._virtual else RealClock())
+            import_all(made.libraries)  # here, in the thread that asks for the pilot: see `_importing`
+            made.close()
         self._turn = threading.Lock()
         self._log = DecisionLog()
         self._directory: str | None = None
@@ -118,6 +121,7 @@ class DeviceHub:
         """
         if self.asks_the_batch_system:
             self._devices = given(self._devices, qpus, every=self._every)
+        clock = VirtualClock() if self._virtual else RealClock()
         journal = self._options.get("journal")
         self._journal = Journal(str(journal)) if journal is not None else None
         usual = BrokerSettings()
@@ -130,7 +134,7 @@ class DeviceHub:
             self._devices,
             self._policy,
             journal=self._journal,
-            clock=VirtualClock() if self._virtual else RealClock(),
+            clock=clock,
             settings=settings,
             ends_s=self._left_s,
         )

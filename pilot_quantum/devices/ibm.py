@@ -85,6 +85,11 @@ class IbmDevice(AbstractDevice):
         self._modes: dict[str, Any] = {}
         self._numbers = itertools.count()
 
+    @property
+    def libraries(self) -> tuple[str, ...]:
+        """See `AbstractDevice.libraries`."""
+        return ("qiskit.qpy", "qiskit_ibm_runtime", "qiskit_ibm_runtime.fake_provider", "qiskit_aer")
+
     @cached_property
     def _service(self) -> Any:
         from qiskit_ibm_runtime import QiskitRuntimeService

@@ -13,6 +13,7 @@ from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
 from ..descriptions import DeviceDescription, DeviceRequest
+from ._importing import IMPORTING
 from ._work import WorkResult
 from .base import AbstractDevice, Counts, DeviceError, DeviceJob
 
@@ -156,18 +157,20 @@ def _from_qasm(text: str) -> Any:
 
 
 def _packed(circuits: Sequence[Any]) -> bytes:
-    from qiskit import qpy
+    with IMPORTING:
+        from qiskit import qpy
 
-    buffer = BytesIO()
-    qpy.dump(list(circuits), buffer)
+        buffer = BytesIO()
+        qpy.dump(list(circuits), buffer)
     return buffer.getvalue()
 
 
 def unpacked(data: bytes) -> list[Any]:
     """Return the circuits of QPY bytes."""
-    from qiskit import qpy
+    with IMPORTING:
+        from qiskit import qpy
 
-    return list(qpy.load(BytesIO(data)))
+        return list(qpy.load(BytesIO(data)))
 
 
 def run_locally(

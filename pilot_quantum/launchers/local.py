@@ -11,7 +11,7 @@ import psutil
 
 from .._registry import check_options
 from ..descriptions import PilotDescription
-from ..errors import InvalidDescription
+from ..errors import InvalidDescription, ResourcesMissing
 from .base import AbstractLauncher, Allocation, Node
 from .qpus import Qpu, from_environment, from_licences
 
@@ -113,16 +113,16 @@ class LocalLauncher(AbstractLauncher):
         cores = wanted.cores_per_node or here.cores
         oversubscribe = bool(wanted.launcher_options.get("oversubscribe", False))
         if cores > here.cores and not oversubscribe:
-            raise InvalidDescription(
+            raise ResourcesMissing(
                 f"cores_per_node = {cores}: this process may use {here.cores} core(s); "
                 "ask for fewer, or set launcher_options.oversubscribe = true"
             )
         gpus = len(here.gpus) if wanted.gpus_per_node is None else wanted.gpus_per_node
         if gpus > len(here.gpus):
-            raise InvalidDescription(f"gpus_per_node = {gpus}: this machine has {len(here.gpus)} NVIDIA GPU(s)")
+            raise ResourcesMissing(f"gpus_per_node = {gpus}: this machine has {len(here.gpus)} NVIDIA GPU(s)")
         memory = wanted.memory_per_node or here.memory_available
         if memory > here.memory_total:
-            raise InvalidDescription(f"memory_per_node = {memory}: this machine has {here.memory_total} bytes")
+            raise ResourcesMissing(f"memory_per_node = {memory}: this machine has {here.memory_total} bytes")
         return Allocation((Node(here.host, cores, memory, tuple(range(gpus))),))
 
     def acquire(self) -> Allocation:
