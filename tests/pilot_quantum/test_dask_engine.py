@@ -241,5 +241,5 @@ def test_nothing_outlives_a_killed_driver(tmp_path: Path) -> None:
     driver.wait()
     assert driver.stdout is not None
     driver.stdout.close()
-    # Beside other tests this takes over 15 s at times; what must end within 15 s is looked at by `make test-faults`, alone.
+    # Beside other tests this takes over 15 s at times; `make test-faults` looks at it alone.
     wait_for(lambda: not any(map(alive, {*family, *processes})) and not list(temporary.iterdir()), 60)
