@@ -50,7 +50,8 @@ def test_failed_repeats_and_warm_ups(qhpc: Qhpc, campaign: Campaign, results: Pa
     path.write_text(path.read_text() + 'behaviour = "raise"\n')
     assert qhpc("run", path, "--traces").code == 6
     (file,) = traces.find_traces(results)
-    assert {one.state for one in traces.read_timeline(file.path).slices} <= {"failed", "cancelled"}
+    states = {one.state for one in traces.read_timeline(file.path).slices}
+    assert "failed" in states and "done" not in states, "the other task may still be with its worker"
     assert qhpc("run", path, "--traces").code == 6
     assert len(traces.find_traces(results)) == 2, "another try has a file of its own"
 
