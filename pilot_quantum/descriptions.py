@@ -115,7 +115,8 @@ class DeviceDescription:
         Of this kind; unknown ones are refused when the pilot is submitted. Never a credential: those come from the
         environment or the vendor's own file.
     jobs_in_flight
-        Most jobs at the vendor at a time; a dedicated device has one.
+        Most jobs at the vendor at a time; a dedicated device has one. None: two, and more while a fifth of its queue is
+        other people's, since a job that is held back would have to queue anew.
     batch
         Most circuits in one job, at most what the device takes.
     session_ttl_s, session_idle_s
@@ -132,7 +133,7 @@ class DeviceDescription:
     kind: str
     access: Literal["dedicated", "shared", "session"] = "dedicated"
     options: Mapping[str, Any] = field(default_factory=dict)
-    jobs_in_flight: int = 2
+    jobs_in_flight: int | None = None
     batch: int = 100
     session_ttl_s: float = 3600.0
     session_idle_s: float = 60.0
@@ -148,7 +149,8 @@ class DeviceDescription:
         _require(
             isinstance(self.options, Mapping), "options", self.options, "must be a mapping of option names to values"
         )
-        _whole("jobs_in_flight", self.jobs_in_flight, 1, "must be a whole number, 1 or more")
+        if self.jobs_in_flight is not None:
+            _whole("jobs_in_flight", self.jobs_in_flight, 1, "must be a whole number, 1 or more, or None")
         _whole("batch", self.batch, 1, "must be a whole number, 1 or more")
         for what in ("session_ttl_s", "session_idle_s"):
             _real(what, getattr(self, what), "must be a positive number of seconds", above=True)

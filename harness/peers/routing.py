@@ -1,8 +1,8 @@
 """Routing of circuits over devices, ours against the usual ways: ``python -m harness.peers.routing``.
 
-Three emulated devices with other people's queues, drifting errors and an outage; 500 circuits. Every way drives the
-same broker on a simulated clock, over the same world (the devices' queues depend on the seed alone), so everything here
-is projected. Ways:
+Three emulated devices with other people's queues, drifting errors and an outage; 500 circuits, all at once or in ten
+portions over 90 minutes, of 4,000 or of 20,000 shots. Every way drives the same broker on a simulated clock, over the
+same world (the devices' queues depend on the seed alone), so everything here is projected. Ways:
 
 adaptive
     The policy ``weighted`` as frozen in `ADAPTIVE`: asked again while circuits wait.
@@ -16,7 +16,7 @@ least-busy-each
 Worlds: ``model`` (queues from arrival rates), ``calm`` (the same without outage, and with equal queues), ``recorded``
 (queues of three of IBM's Eagles in November 2023, of which the number of jobs was recorded, and their
 length is assumed).
-The policy was fixed without tuning; `DEVELOPMENT` seeds are for trying things (``--quick``), results are of `SEEDS`.
+Policy and broker were changed on `DEVELOPMENT` seeds only (``--quick``); results are of `SEEDS`, drawn afterwards.
 
 The file is written after each world of each seed, and the same command goes on from there; ``--budget-s`` ends it in
 time.
@@ -35,7 +35,7 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from harness.environment import describe
 from harness.report.published import published
@@ -49,14 +49,12 @@ from pilot_quantum.devices.routing import LeastBusyOnce, RoutingPolicy, StaticAs
 
 FILE: Final = Path("results/peers/routing.json")
 DEVELOPMENT: Final = tuple(range(5))
-SEEDS: Final = tuple(range(9001, 9021))
+SEEDS: Final = tuple(range(9101, 9121))
 WAYS: Final = ("adaptive", "static", "least-busy-once", "least-busy-each")
 WORLDS: Final = ("model", "calm", "recorded")
-SHOTS: Final = 4000
 TARGETS: Final = ("FakeSherbrooke", "FakeBrisbane", "FakeKyiv")
 _BATCH: Final = 10
-_BURSTS: Final = 10
-_BURST_S: Final = 600.0
+_PAUSE_S: Final = 600.0
 _RECORDED: Final = ("ibm_sherbrooke", "ibm_brisbane", "ibm_nazca")
 _RECORDED_JOB_S: Final = 12.0
 _KINDS: Final = (
@@ -64,6 +62,22 @@ _KINDS: Final = (
     *(("qaoa_ring", width, 1) for width in (4, 6, 8, 10)),
     *(("efficient_su2", width, 2) for width in (4, 6, 8, 10)),
 )
+
+
+class Work(NamedTuple):
+    """Circuits of so many shots, in portions ten minutes apart, in one world."""
+
+    world: str
+    circuits: int = 500
+    portions: int = 10
+    shots: int = 4000
+
+
+WORKS: Final = (
+    *(Work(w, 500, portions, shots) for w in WORLDS for portions, shots in ((10, 4000), (10, 20_000), (1, 20_000))),
+    *(Work("model", circuits, 1) for circuits in (10, 100)),
+)
+"""A case after the other; few circuits look for the crossover."""
 
 
 def adaptive() -> RoutingPolicy:
@@ -77,6 +91,8 @@ class Row:
 
     Attributes
     ----------
+    portions
+        In which the circuits arrive, ten minutes apart.
     makespan_s
         From the first arrival to the last result.
     fidelity
@@ -91,14 +107,22 @@ class Row:
     way: str
     seed: int
     circuits: int
+    portions: int
+    shots: int
     makespan_s: float
     fidelity: float
     devices: dict[str, int]
     moved: int
 
+    @property
+    def work(self) -> Work:
+        """What was to be done."""
+        return Work(self.world, self.circuits, self.portions, self.shots)
 
-def run(world: str, way: str, seed: int, *, circuits: int = 500) -> Row:
+
+def run(way: str, seed: int, work: Work) -> Row:
     """Run one way through one world."""
+    world, circuits = work.world, work.circuits
     clock = VirtualClock()
     ours = way == "adaptive"
     policies: dict[str, RoutingPolicy] = {
@@ -110,13 +134,12 @@ def run(world: str, way: str, seed: int, *, circuits: int = 500) -> Row:
     settings = BrokerSettings(refresh_s=60.0, reroute_s=120.0)
     made = _circuits(circuits)
     futures: list[Future[Any]] = []
-    bursts = min(_BURSTS, max(1, circuits // _BATCH))
     with DeviceBroker(
-        devices(world, seed, in_flight=3 if ours else 10_000), policies[way], clock=clock, settings=settings
+        devices(world, seed, in_flight=None if ours else 10_000), policies[way], clock=clock, settings=settings
     ) as broker:
-        for burst in range(bursts):
-            part = made[burst::bursts]
-            clock.at(burst * _BURST_S, lambda part=part: futures.extend(broker.submit(part, shots=SHOTS)))  # type: ignore[misc]  # one each
+        for index in range(work.portions):
+            part = made[index :: work.portions]
+            clock.at(index * _PAUSE_S, lambda part=part: futures.extend(broker.submit(part, shots=work.shots)))  # type: ignore[misc]  # one each
         clock.run(lambda: len(futures) == circuits)
         broker.wait(futures)
     results = [future.result() for future in futures]
@@ -128,6 +151,8 @@ def run(world: str, way: str, seed: int, *, circuits: int = 500) -> Row:
         way=way,
         seed=seed,
         circuits=circuits,
+        portions=work.portions,
+        shots=work.shots,
         makespan_s=max(result.ended_s for result in results),
         fidelity=statistics.fmean(result.fidelity for result in results),
         devices=dict(sorted(used.items())),
@@ -142,7 +167,7 @@ def _circuits(number: int) -> tuple[Any, ...]:
     return tuple(to_qiskit(build(spec), measure=True) for spec in specs)
 
 
-def devices(world: str, seed: int, *, in_flight: int) -> list[DeviceDescription]:
+def devices(world: str, seed: int, *, in_flight: int | None) -> list[DeviceDescription]:
     """Return the three devices of a world."""
     rng = random.Random(f"routing-{world}-{seed}")
     out = rng.randrange(3)
@@ -183,28 +208,25 @@ def _recorded(rng: random.Random) -> dict[str, list[list[float]]]:
     return rows
 
 
-def rounds(seeds: Sequence[int]) -> Iterator[tuple[str, int, int]]:
-    """Yield (world, seed, circuits) of the study, a seed after the other; fewer circuits look for the crossover."""
+def rounds(seeds: Sequence[int]) -> Iterator[tuple[int, Work]]:
+    """Yield (seed, work) of the study, a seed after the other."""
     for seed in seeds:
-        yield from ((world, seed, 500) for world in WORLDS)
-        yield from ((world, seed, circuits) for circuits in (10, 30, 100) for world in ("model", "calm"))
+        yield from ((seed, work) for work in WORKS)
 
 
 def summary(rows: Sequence[Row]) -> list[dict[str, Any]]:
     """Return, for each world, number of circuits and way, its makespan against ours, seed by seed."""
     found = []
-    groups = dict.fromkeys((row.world, row.circuits) for row in rows)
-    for world, circuits in groups:
-        ours = {row.seed: row for row in rows if (row.world, row.circuits, row.way) == (world, circuits, "adaptive")}
+    for work in dict.fromkeys(row.work for row in rows):
+        ours = {row.seed: row for row in rows if row.work == work and row.way == "adaptive"}
         for way in WAYS:
-            theirs = [row for row in rows if (row.world, row.circuits, row.way) == (world, circuits, way)]
+            theirs = [row for row in rows if row.work == work and row.way == way]
             ratios = sorted(row.makespan_s / ours[row.seed].makespan_s for row in theirs)
             if not ratios:
                 continue
             found.append(
                 {
-                    "world": world,
-                    "circuits": circuits,
+                    **work._asdict(),
                     "way": way,
                     "runs": len(ratios),
                     "makespan_s_median": statistics.median(row.makespan_s for row in theirs),
@@ -230,13 +252,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     start_s = time.monotonic()
     rows = [] if options.quick else recorded_rows(options.file)
-    done = {(row.world, row.seed, row.circuits) for row in rows}
+    done = {(row.seed, row.work) for row in rows}
     todo = [one for one in rounds(DEVELOPMENT if options.quick else SEEDS) if one not in done]
     left = len(todo)
-    for world, seed, circuits in todo:
+    for seed, work in todo:
         if time.monotonic() - start_s > options.budget_s:
             break
-        rows += [run(world, way, seed, circuits=circuits) for way in WAYS]
+        rows += [run(way, seed, work) for way in WAYS]
         left -= 1
         if not options.quick:
             write(rows, options.file)
@@ -249,10 +271,10 @@ def show(found: Sequence[dict[str, Any]], left: int) -> None:
     from rich.table import Table
 
     ratios = ("their time / ours: least", "median", "most")
-    table = Table("world", "circuits", "way", "median", *ratios, "ours slower", "fidelity", "ours −")
+    table = Table("world", "circuits", "portions", "shots", "way", "median", *ratios, "slower", "fidelity", "ours −")
     for row in found:
         table.add_row(
-            *(str(row[key]) for key in ("world", "circuits", "way")),
+            *(str(row[key]) for key in ("world", "circuits", "portions", "shots", "way")),
             f"{row['makespan_s_median']:.0f} s",
             *(f"{row[key]:.2f}" for key in ("ratio_least", "ratio_median", "ratio_most")),
             f"{row['ours_slower']}/{row['runs']}",
@@ -268,7 +290,6 @@ def show(found: Sequence[dict[str, Any]], left: int) -> None:
 def _settings() -> dict[str, Any]:
     settings = {
         "policy": repr(adaptive()),
-        "shots": SHOTS,
         "batch": _BATCH,
         "targets": TARGETS,
         "seeds": SEEDS,

@@ -183,13 +183,19 @@ def _split(axes: Axes, points: pd.DataFrame) -> None:
         seen = [row["sweep_s"], row["sweep_s"] + row["refine_s"]]
         axes.barh(-place, seen[1], color=colours[1], height=0.7)
         axes.barh(-place, seen[0], color=colours[0], height=0.7)
-        axes.text(seen[1] * 1.15, -place, f"{row['sweep_s']:.2g} + {row['refine_s']:.2g} s", va="center", fontsize=7.5)
+        axes.text(
+            seen[1] * 1.15, -place, f"{_short(row['sweep_s'])} + {_short(row['refine_s'])} s", va="center", fontsize=7.5
+        )
         labels.append(f"{'paper' if kind == 'published' else name}, {workers}")
     axes.set_yticks([-place for place in range(len(labels))], labels, fontsize=7.5)
     series.log_axis(axes, "s", "x")
     axes.set_xlim(right=axes.get_xlim()[1] * 30)
     axes.set_title("seconds of one image: sweeps + refinement", loc="left", fontsize=9.5)
     axes.grid(visible=False, axis="y")
+
+
+def _short(number: float) -> str:
+    return f"{number:.0f}" if number >= 10 else f"{number:.2g}"
 
 
 def _caption(cases: Sequence[CaseSummary]) -> str:

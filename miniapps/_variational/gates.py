@@ -145,7 +145,65 @@ class Mixer:
         return total
 
 
+@final
+@dataclass(frozen=True, slots=True, eq=False)
+class Transverse:
+    """exp(-iθ/2·ΣX_q) over all qubits of states that flipping all qubits does not change.
+
+    Such states are held by the half of their amplitudes in which the last qubit is 0. Two qubits are turned at a time:
+    of their four states only |00⟩ + |11⟩ and |01⟩ + |10⟩ are mixed.
+
+    Attributes
+    ----------
+    n_qubits
+        The states have 2^(n-1) amplitudes.
+    """
+
+    n_qubits: int
+    shifts: tuple[tuple[float, float], ...] = ()
+
+    def apply(self, states: States, angles: Angles) -> None:
+        """See `Gate`."""
+        kept, crossed = (np.cos(angles) - 1) / 2, -0.5j * np.sin(angles)
+        for qubit in range(0, self.n_qubits - 1, 2):
+            a, b, c, d = self._quarters(states, qubit)
+            even, odd = a + d, b + c
+            more_even = kept * even + crossed * odd
+            more_odd = kept * odd + crossed * even
+            a += more_even
+            d += more_even
+            b += more_odd
+            c += more_odd
+        if self.n_qubits % 2:
+            Mixer(((self.n_qubits - 1, 1.0, 0.0),)).apply(states, angles)
+
+    def slope(self, left: States, states: States) -> NDArray[np.float64]:
+        """See `Gate`."""
+        total = states[::-1].copy()
+        for qubit in range(self.n_qubits - 1):
+            zero, one = _halves(states, qubit)
+            to_zero, to_one = _halves(total, qubit)
+            to_zero += one
+            to_one += zero
+        return columns_sum((left.conj() * total).imag)
+
+    def _quarters(self, states: States, qubit: int) -> tuple[States, States, States, States]:
+        """Return views of the amplitudes with two neighbouring qubits in 00, 01, 10 and 11."""
+        if qubit == self.n_qubits - 2:  # flipping the last qubit is flipping all others
+            quarter = len(states) // 4
+            one, both = states[3 * quarter :], states[quarter : 2 * quarter]
+            return states[:quarter], states[2 * quarter : 3 * quarter], one[::-1], both[::-1]
+        view = states.reshape(-1, 2, 2, 2**qubit, states.shape[1])
+        return view[:, 0, 0], view[:, 0, 1], view[:, 1, 0], view[:, 1, 1]
+
+
 def _halves(states: States, qubit: int) -> tuple[States, States]:
-    """Return views of the amplitudes with a qubit in 0 and in 1, each of shape (2^(n-1-q), 2^q, B)."""
+    """Return views of the amplitudes with a qubit in 0 and in 1, each of shape (2^(n-1-q), 2^q, B).
+
+    A qubit more than there are is the last one of `Transverse`.
+    """
+    half = len(states) // 2
+    if 2**qubit == len(states):
+        return states[:half], states[half:][::-1]
     view = states.reshape(-1, 2, 2**qubit, states.shape[1])
     return view[:, 0], view[:, 1]

@@ -47,10 +47,9 @@ def shifted(problem: Problem, theta: Vector, start: int, stop: int) -> Vector:
     """
     circuit = elementary(problem)
     gates, shifts, _ = _rule(problem)
-    angles = np.repeat(circuit.angles(theta[:, None]), stop - start, axis=1)
-    columns = np.arange(max(start, 1), stop)
-    angles[gates[columns - 1], columns - start] += shifts[columns - 1]
-    return circuit.energies(angles)
+    rows = slice(max(start, 1) - 1, max(stop, 1) - 1)
+    found = circuit.shifted(theta, gates[rows], shifts[rows])
+    return found if start > 0 else np.concatenate([[value(problem, theta)], found])
 
 
 def assembled(problem: Problem, values: Vector) -> Vector:
@@ -116,9 +115,8 @@ def slopes(problem: Problem, theta: Vector, start: int, stop: int) -> tuple[Vect
     circuit = elementary(problem)
     gates, shifts, weights = _rule(problem)
     wanted = np.flatnonzero((circuit.parameter[gates] >= start) & (circuit.parameter[gates] < stop))
-    angles = np.repeat(circuit.angles(theta[:, None]), len(wanted), axis=1)
-    angles[gates[wanted], np.arange(len(wanted))] += shifts[wanted]
     found = np.zeros(stop - start)
-    parts = circuit.scale[gates[wanted]] * weights[wanted] * circuit.energies(angles)
+    values = circuit.shifted(theta, gates[wanted], shifts[wanted])
+    parts = circuit.scale[gates[wanted]] * weights[wanted] * values
     np.add.at(found, circuit.parameter[gates[wanted]] - start, parts)
     return found, len(wanted)

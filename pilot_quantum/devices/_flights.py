@@ -32,6 +32,7 @@ class Owner(Protocol):
     """What flights ask of the broker."""
 
     settings: BrokerSettings
+    lanes: dict[str, Lane]
 
     def changed(self) -> None:
         """Route again soon."""
@@ -196,8 +197,8 @@ class Flights:
                 lane_flights.units.append(unit)
 
     def _adopted_flights(self) -> list[Flight]:
-        lanes = getattr(self._owner, "lanes", {})
-        return [flight for lane in lanes.values() for flight in lane.flights.values() if flight.adopted]
+        lanes = self._owner.lanes.values()
+        return [flight for lane in lanes for flight in lane.flights.values() if flight.adopted]
 
     # Polling.
 
@@ -268,6 +269,8 @@ class Flights:
                 self._poll(lane, flight, again=False)
             else:
                 flight.withdrawn = ""  # the vendor did not hear it: asked again at a later poll
+                for other in self._owner.lanes.values():
+                    other.promised.pop(flight.job.tag, None)
 
         self._loop.effect(lane.name, lambda: lane.device.cancel(job_id), asked)
 
@@ -365,6 +368,8 @@ class Flights:
         self._leave(lane, flight)
 
     def _leave(self, lane: Lane, flight: Flight) -> None:
+        for other in self._owner.lanes.values():
+            other.promised.pop(flight.job.tag, None)
         if lane.flights.pop(flight.job.tag, None) is not None and lane.description.access == "dedicated":
             lane.leases.append((flight.sent_s, self._loop.clock.now()))
 

@@ -17,9 +17,10 @@ class Planned:
         self.shots = 0
         self.cost = 0.0
 
-    def add(self, shots: int, forecast: Forecast) -> None:
-        """Count one circuit."""
-        self.run_s += forecast.run_s
+    def add(self, shots: int, forecast: Forecast, batch: int) -> None:
+        """Count one circuit, and its share of what a job of ``batch`` circuits takes whatever is in it."""
+        overhead_s = forecast.parts_s.get("overhead", 0.0)
+        self.run_s += forecast.run_s - overhead_s * (1 - 1 / batch)
         self.shots += shots
         self.cost += forecast.cost
 
@@ -68,7 +69,7 @@ def offers_for(
             Offer(
                 device=name,
                 online=lane.online,
-                room=stays or lane.room > 0,
+                room=stays or lane.room(before.run_s) > 0,
                 wait_s=wait_s,
                 run_s=forecast.run_s,
                 fidelity=forecast.fidelity,

@@ -16,7 +16,9 @@ class BrokerSettings:
     reroute_s
         Between two considerations of a job that waits at a vendor.
     gain_s, gain
-        A waiting job is moved only if it is predicted to end this much, and this share, earlier elsewhere.
+        A waiting job is moved only if it is predicted to end this much, and by this share, earlier elsewhere; the share
+        of what is left counts anew for each move before (0.5: in half the time, then in a quarter). A move gives up a
+        place in a queue for good, and predictions of queues are rough.
     stuck_s
         A job that has not ended after this long is withdrawn.
     attempts
@@ -31,7 +33,7 @@ class BrokerSettings:
     refresh_s: float = 60.0
     reroute_s: float = 60.0
     gain_s: float = 30.0
-    gain: float = 0.2
+    gain: float = 0.5
     stuck_s: float = 24 * 3600.0
     attempts: int = 5
     moves: int = 5

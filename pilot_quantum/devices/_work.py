@@ -107,6 +107,11 @@ class Unit:
 
 
 _QUEUED: Final = JobView(JobState.QUEUED)
+_LEAST_IN_FLIGHT: Final = 2
+_AHEAD: Final = 4.0
+"""Own work is sent ahead up to this many times the work of others in the queue: a device that serves whoever came first
+then gives four fifths of its time to us, and what is still held back can go elsewhere."""
+_MANY: Final = 1_000_000
 
 
 @dataclass(slots=True, eq=False)
@@ -139,6 +144,9 @@ class Lane:
         The vendor's open session, and when it ends.
     ahead_s
         Seconds of own jobs that were sent since the last facts, which the device's prediction does not know yet.
+    promised
+        Run time of each job that is being withdrawn elsewhere because of this device, by tag: others that wait are not
+        to follow it as if the place were still free.
     leases
         (start, end) of each lease of a dedicated device.
     """
@@ -153,6 +161,7 @@ class Lane:
         self.session: tuple[str, float] | None = None
         self.used_s = 0.0
         self.ahead_s = 0.0
+        self.promised: dict[str, float] = {}
         self.leases: list[tuple[float, float]] = []
         self.refreshing = False
         self.look_planned = False
@@ -171,11 +180,24 @@ class Lane:
         """Whether it takes jobs, as far as is known."""
         return self.facts is not None and self.facts.online
 
-    @property
-    def room(self) -> int:
-        """Jobs that may be sent now: one at a time on a dedicated device."""
+    def room(self, planned_s: float = 0.0) -> int:
+        """Return how many jobs may be sent now: one at a time on a dedicated device.
+
+        Parameters
+        ----------
+        planned_s
+            Run time of what is about to be sent.
+        """
         limit = 1 if self.description.access == "dedicated" else self.description.jobs_in_flight
-        return max(0, limit - len(self.flights))
+        if limit is not None:
+            return max(0, limit - len(self.flights))
+        queue_s = self.facts.queue_s if self.facts is not None else None
+        if self.description.access == "shared" and queue_s is not None:
+            own_s = sum(flight.run_s for flight in self.flights.values() if flight.view.state is JobState.QUEUED)
+            others_s = queue_s + self.ahead_s - own_s
+            if own_s + planned_s < _AHEAD * others_s:
+                return _MANY
+        return max(0, _LEAST_IN_FLIGHT - len(self.flights))
 
     @property
     def batch(self) -> int:
@@ -185,9 +207,10 @@ class Lane:
 
     def wait_s(self, now: float) -> float:
         """Return the predicted wait of a job that is sent now."""
+        coming_s = sum(self.promised.values())
         if self.description.access == "shared" and self.facts is not None and self.facts.queue_s is not None:
-            return self.facts.queue_s + self.ahead_s
-        return sum(max(0.0, flight.run_s - (now - flight.sent_s)) for flight in self.flights.values())
+            return self.facts.queue_s + self.ahead_s + coming_s
+        return coming_s + sum(max(0.0, flight.run_s - (now - flight.sent_s)) for flight in self.flights.values())
 
     def ended(self, *, shots: float, cost: float, qpu_s: float) -> None:
         """Count what a job has used."""

@@ -16,7 +16,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, wait
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any, final
+from typing import TYPE_CHECKING, Any, NamedTuple, final
 
 from ..descriptions import DeviceDescription, DeviceRequest
 from ..errors import InvalidDescription, ManagerClosed, UnsatisfiableRequest
@@ -258,7 +258,7 @@ class DeviceBroker:
             unit = self._waiting.popleft()
             if not self._place(unit, backlog, plans):
                 kept.append(unit)
-            if not any(self._open(lane, plans) for lane in self.lanes.values()):
+            if not any(self._open(lane, plans, backlog) for lane in self.lanes.values()):
                 break
         self._waiting.extendleft(reversed(kept))
         for name, units in plans.items():
@@ -273,8 +273,9 @@ class DeviceBroker:
                     lane.look_planned = True
                     self._loop.after(self.settings.refresh_s, self._look_again, lane)
 
-    def _open(self, lane: Lane, plans: dict[str, list[Unit]]) -> bool:
-        return len(plans[lane.name]) < lane.room * lane.batch and (lane.online or not self._policy.adaptive)
+    def _open(self, lane: Lane, plans: dict[str, list[Unit]], backlog: dict[str, Planned]) -> bool:
+        room = lane.room(backlog[lane.name].run_s) * lane.batch
+        return len(plans[lane.name]) < room and (lane.online or not self._policy.adaptive)
 
     def _place(self, unit: Unit, backlog: dict[str, Planned], plans: dict[str, list[Unit]]) -> bool:
         """Plan a circuit for a device with room; return False if it goes on waiting (or has failed)."""
@@ -296,8 +297,9 @@ class DeviceBroker:
             return False
         lane = self.lanes[device]
         forecast = lane.device.forecast(unit.compiled[device], unit.shots)
-        backlog[device].add(unit.shots, forecast)
-        if not lane.online or not self._open(lane, plans):
+        is_open = self._open(lane, plans, backlog)
+        backlog[device].add(unit.shots, forecast, lane.batch)
+        if not lane.online or not is_open:
             unit.note(now, device, "wait", f"{reason}; it has no room yet")
             return False
         unit.note(now, device, "send", reason)
@@ -312,7 +314,7 @@ class DeviceBroker:
         for group in groups.values():
             for start in range(0, len(group), lane.batch):
                 part = group[start : start + lane.batch]
-                if lane.room:
+                if lane.room():
                     self._flights.send(lane, part)
                 else:
                     self._waiting.extendleft(reversed(part))
@@ -321,25 +323,39 @@ class DeviceBroker:
         """Withdraw a job that waits at a vendor if its circuits would do better elsewhere."""
         if not self._policy.adaptive or flight.withdrawn or not flight.units:
             return
-        now = self.clock.now()
-        unit = flight.units[0]
-        here = flight.view.wait_s if flight.view.wait_s is not None else max(0.0, flight.run_s - (now - flight.sent_s))
-        offers = offers_for(unit, self.lanes, now=now, left_s=self._ends_s(), backlog={}, staying={lane.name: here})
-        mine = next((offer for offer in offers if offer.device == lane.name), None)
+        here_s = flight.view.wait_s
+        if here_s is None:
+            here_s = max(0.0, flight.run_s - (self.clock.now() - flight.sent_s))
+        first: _Move | None = None
+        for unit in flight.units:
+            move = self._better(unit, lane, here_s)
+            if move is None:
+                return
+            first = first or move
+        if first is not None:
+            self.lanes[first.device].promised[flight.job.tag] = flight.run_s
+            self._flights.withdraw(lane, flight, first.reason, moving=first.moving)
+
+    def _better(self, unit: Unit, lane: Lane, here_s: float) -> _Move | None:
+        """Return where a circuit that waits at a device had better go; None if it had better stay."""
+        offers = offers_for(
+            unit, self.lanes, now=self.clock.now(), left_s=self._ends_s(), backlog={}, staying={lane.name: here_s}
+        )
         if not offers:
-            return
+            return None
+        mine = next((offer for offer in offers if offer.device == lane.name), None)
         route = self._policy.route(unit.number, offers)
         best = next((offer for offer in offers if offer.device == route.device), None)
         if best is None or best.device == lane.name or not best.room:
-            return
+            return None
         if mine is None or not mine.online:
-            self._flights.withdraw(lane, flight, f"{lane.trouble or 'it is down'}; {best.device}: {route.reason}")
-            return
-        gain_s = max(self.settings.gain_s, self.settings.gain * mine.completion_s)
-        sooner = mine.completion_s - best.completion_s > gain_s
+            return _Move(best.device, f"{lane.trouble or 'it is down'}; {best.device}: {route.reason}", moving=False)
+        share = (1 - self.settings.gain) ** (1 + unit.moves)
+        sooner = best.completion_s < min(mine.completion_s - self.settings.gain_s, share * mine.completion_s)
         better = (best.fidelity or 0.0) > (mine.fidelity or 0.0) + 0.02
         if (sooner or better) and unit.moves < self.settings.moves:
-            self._flights.withdraw(lane, flight, f"{best.device} has become better: {route.reason}", moving=True)
+            return _Move(best.device, f"{best.device} has become better: {route.reason}", moving=True)
+        return None
 
     # What is known of devices.
 
@@ -392,6 +408,14 @@ class DeviceBroker:
             unit.fail(self.clock.now(), closing)
         for lane in self.lanes.values():
             self._flights.end(lane)
+
+
+class _Move(NamedTuple):
+    """Where a waiting job should go, why, and whether it only moves (nothing is wrong with its device)."""
+
+    device: str
+    reason: str
+    moving: bool
 
 
 def _differs(before: DeviceFacts, now: DeviceFacts) -> bool:

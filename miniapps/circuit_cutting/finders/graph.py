@@ -7,6 +7,7 @@ each qubit of each gate, whose further edges are wires, so that a part may take 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
+from functools import lru_cache
 from itertools import pairwise
 from math import ceil, log2
 from typing import TYPE_CHECKING, Final
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from ..._circuits.gates import Circuit
+    from ..plan import CutPlan
     from . import Limits
 
 _MOST_PARTS: Final = 12
@@ -35,15 +37,14 @@ Edges = dict[tuple[int, int], int]
 def find(circuit: Circuit, limits: Limits) -> Cuts | None:
     """Return the cheapest of METIS's partitions that keep to the limits; None if none does."""
     best: tuple[tuple[float, float], Cuts] | None = None
-    identity = [(1.0, "I" * circuit.n_qubits)]
-    for cuts, widest in dict.fromkeys(_proposals(circuit, limits)):
+    partitions = _partitions(circuit)
+    for cuts, widest in dict.fromkeys(partitions.proposals(limits)):
         if limits.cuts is not None and len(cuts.gates) + len(cuts.wires) > limits.cuts:
             continue
         if best is not None and best[0][0] == 0.0 and 2.0**widest > best[0][1]:
             continue  # its states alone are more work
-        try:
-            plan = make_plan(circuit, cuts, identity)
-        except BadCuts:
+        plan = partitions.plan(cuts)
+        if plan is None:
             continue
         whole = len(plan.fragments) == 1 and limits.cuts is not None
         if limits.allows(plan) and not whole and (best is None or limits.rank(plan) < best[0]):
@@ -51,20 +52,48 @@ def find(circuit: Circuit, limits: Limits) -> Cuts | None:
     return None if best is None else best[1]
 
 
-def _proposals(circuit: Circuit, limits: Limits) -> Iterator[tuple[Cuts, int]]:
-    """Yield cuts with the qubits of the widest part, from many parts to few; 0 where these are not known."""
-    n = circuit.n_qubits
-    fewest = max(2, ceil(n / limits.size) if limits.size else 2)
-    most = min(n, max(_MOST_PARTS, fewest + 3), (limits.cuts or n) + 1)
-    if components(circuit, Cuts()) > 1:
-        yield Cuts(), 0
-    of_qubits, of_gates = _qubit_graph(circuit), _gate_graph(circuit)
-    for parts in range(most, fewest - 1, -1):
+class _Partitions:
+    """METIS's partitions of one circuit and their plans, each made when it is first asked for."""
+
+    def __init__(self, circuit: Circuit) -> None:
+        self.circuit = circuit
+        self.whole = components(circuit, Cuts()) == 1
+        self._identity = [(1.0, "I" * circuit.n_qubits)]
+        self._of_qubits, self._of_gates = _qubit_graph(circuit), _gate_graph(circuit)
+        self._made: dict[int, list[tuple[Cuts, int]]] = {}
+        self._plans: dict[Cuts, CutPlan | None] = {}
+
+    def proposals(self, limits: Limits) -> Iterator[tuple[Cuts, int]]:
+        """Yield cuts with the qubits of the widest part, from many parts to few; 0 where these are not known."""
+        n = self.circuit.n_qubits
+        fewest = max(2, ceil(n / limits.size) if limits.size else 2)
+        most = min(n, max(_MOST_PARTS, fewest + 3), (limits.cuts or n) + 1)
+        if not self.whole:
+            yield Cuts(), 0
+        for parts in range(most, fewest - 1, -1):
+            if parts not in self._made:
+                self._made[parts] = list(self._make(parts))
+            yield from self._made[parts]
+
+    def plan(self, cuts: Cuts) -> CutPlan | None:
+        """Return the plan of cuts; None if they join a fragment with itself."""
+        if cuts not in self._plans:
+            try:
+                self._plans[cuts] = make_plan(self.circuit, cuts, self._identity)
+            except BadCuts:
+                self._plans[cuts] = None
+        return self._plans[cuts]
+
+    def _make(self, parts: int) -> Iterator[tuple[Cuts, int]]:
         for imbalance in _IMBALANCE:
-            labels = _partition(of_qubits, n, parts, imbalance)
-            yield between(circuit, dict(enumerate(labels))), max(Counter(labels).values())
-        if len(of_gates[1]) <= _MOST_NODES:
-            yield _in_time(circuit, of_gates, parts), 0
+            labels = _partition(self._of_qubits, self.circuit.n_qubits, parts, imbalance)
+            yield between(self.circuit, dict(enumerate(labels))), max(Counter(labels).values())
+        if len(self._of_gates[1]) <= _MOST_NODES:
+            yield _in_time(self.circuit, self._of_gates, parts), 0
+
+
+_partitions = lru_cache(maxsize=2)(_Partitions)
+"""Whoever asks with one limit often asks with the next."""
 
 
 def _qubit_graph(circuit: Circuit) -> Edges:

@@ -7,6 +7,7 @@ intervals cuts exactly the gates between different intervals, so the costs of in
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import pairwise
 from math import inf
 from typing import TYPE_CHECKING, Final
@@ -39,11 +40,10 @@ class _Row:
 def find(circuit: Circuit, limits: Limits) -> Cuts | None:
     """Return the cuts between the best intervals; None if none keep to the limits."""
     best: tuple[tuple[float, float], Cuts] | None = None
-    for order in _orders(circuit):
-        row = _row(circuit, order)
+    for row in _rows(circuit):
         found = _fewest(row, limits) if limits.cuts is None else _bounded(row, limits)
         if found is not None and (best is None or found[0] < best[0]):
-            labels = {q: piece for piece, (i, j) in enumerate(found[1]) for q in order[i:j]}
+            labels = {q: piece for piece, (i, j) in enumerate(found[1]) for q in row.order[i:j]}
             best = found[0], between(circuit, labels)
     return None if best is None else best[1]
 
@@ -52,6 +52,12 @@ def between(circuit: Circuit, labels: dict[int, int]) -> Cuts:
     """Return the cuts of all gates whose qubits have different labels."""
     pairs = ((i, on) for i, (_, on, _) in enumerate(circuit.gates) if len(on) > 1)
     return Cuts(tuple(i for i, (first, *others) in pairs if any(labels[q] != labels[first] for q in others)))
+
+
+@lru_cache(maxsize=2)
+def _rows(circuit: Circuit) -> tuple[_Row, ...]:
+    """Return the pieces of each order; whoever asks with one limit often asks with the next."""
+    return tuple(_row(circuit, order) for order in _orders(circuit))
 
 
 def _orders(circuit: Circuit) -> list[list[int]]:

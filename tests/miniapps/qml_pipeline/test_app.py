@@ -16,6 +16,7 @@ from miniapps.qml_pipeline.flow import estimate
 from miniapps.qml_pipeline.params import QmlPipeline
 from pilot_quantum import PilotDescription, PilotManager
 
+pytestmark = pytest.mark.xdist_group("qml_pipeline")  # the runs are made once
 APP = load("qml_pipeline")
 SMALL = QmlPipeline(
     image_size=16, layers=1, sweeps=3, iterations=3, n_train=12, n_test=20, shard_size=6, batch_size=3, final_epochs=3

@@ -130,6 +130,24 @@ def test_a_shorter_queue_draws_waiting_circuits_over() -> None:
     assert {result.device for result in results} == {"near", "far"}
 
 
+@pytest.mark.parametrize(("waiting", "at_once"), [(50, 12), (0, 2)])
+def test_nothing_is_held_back_behind_other_people_s_queue(waiting: int, at_once: int) -> None:
+    device = described("theirs", batch=1, others_waiting=waiting, others_job_s=100.0)
+    with DeviceBroker([device], clock=VirtualClock(), settings=QUICK) as broker:
+        results = broker.run(made(12), shots=100)
+    assert sum(result.sent_s < 1.0 for result in results) == at_once
+
+
+def test_waiting_jobs_do_not_all_follow_each_other() -> None:
+    """Twenty jobs wait when an empty device comes up: as many go there as end earlier behind those that went before."""
+    slow = described("slow", batch=1, others_waiting=8, others_job_s=60.0)
+    late = described("late", batch=1, outages=[[0.0, 300.0]])
+    with DeviceBroker([slow, late], clock=VirtualClock(), settings=QUICK) as broker:
+        results = broker.run(made(20), shots=100_000)
+    moved = sum(result.device == "late" for result in results)
+    assert 3 <= moved <= 17
+
+
 def test_a_circuit_that_is_moved_often_is_not_given_up() -> None:
     """Two queues that take turns in seeming shorter: it is moved some times, then it stays, and it runs."""
     unsure = {"others_waiting": 30, "others_job_s": 300.0, "queue_guess": 1.5}
