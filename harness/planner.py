@@ -25,6 +25,8 @@ _SAMPLED: Final = ("distinct", "branching", "reference")
 _STATES_A_MEASUREMENT: Final = 2.0
 _COUNTLESS: Final = 10**300
 """More rows than this are not told apart, and a float holds no more."""
+_HUGE: Final = 1e150
+"""More than this is not told apart: its square is still a number."""
 
 
 # ---------------------------------------------------------------- what one cut costs
@@ -95,7 +97,7 @@ def features_of(
     from qdreamer import PlanFeatures
 
     found = [norms(cut) for cut in plan.cuts]
-    gamma, rows = prod(one.one for one in found), float(min(plan.rows, _COUNTLESS))
+    gamma, rows = min(prod(one.one for one in found), _HUGE), float(min(plan.rows, _COUNTLESS))
     return PlanFeatures(
         cuts=len(plan.cuts),
         fragments=tuple(_fragment(fragment, found, (rows, gamma)) for fragment in plan.fragments),

@@ -79,6 +79,7 @@ class Chain:
         self.touched = 0.0
         self.across: Array = np.zeros(n_qubits + 1)  # bits of all gates between the first t qubits and the others
         self.first: Array = np.arange(n_qubits + 1).astype(np.float64)
+        self.differing: dict[int, Array] = {}  # of a bond: by how many qubits those left of it differ from the first t
 
     def apply(self, qubits: tuple[int, ...], bits: int) -> None:
         """Apply a gate: bring its qubits together by swaps, then update each bond between them."""
@@ -98,6 +99,9 @@ class Chain:
         left, right = self.order[site], self.order[site + 1]
         self.place[left], self.place[right] = site + 1, site
         self.order[site], self.order[site + 1] = right, left
+        known = self.differing.get(site + 1)
+        if known is not None:  # the right qubit has taken the place of the left one
+            known[min(left, right) + 1 : max(left, right) + 1] += 2.0 if left < right else -2.0
         self._update(site + 1, 2)
 
     def _update(self, bond: int, bits: int) -> None:
@@ -110,10 +114,11 @@ class Chain:
 
     def _by_first(self, bond: int) -> int:
         """Return the least of: qubits that differ from the first t, and bits of all gates across t."""
-        inside = np.zeros(len(self.order) + 1)
-        inside[np.array(self.order[:bond]) + 1] = 1.0
-        differing = bond - 2.0 * inside.cumsum() + self.first
-        return int((differing + self.across).min())
+        if bond not in self.differing:
+            inside = np.zeros(len(self.order) + 1)
+            inside[np.array(self.order[:bond]) + 1] = 1.0
+            self.differing[bond] = bond - 2.0 * inside.cumsum() + self.first
+        return int((self.differing[bond] + self.across).min())
 
 
 def estimate(n_qubits: int, gates: Iterable[Gate]) -> BondEstimate:

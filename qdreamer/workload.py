@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import combinations
 from math import isclose, pi
 from pathlib import Path
 from typing import Any
@@ -217,17 +218,23 @@ def _depth(n_qubits: int, gates: Iterable[Gate]) -> int:
 
 
 def _edges(gates: Iterable[Gate]) -> dict[tuple[int, int], int]:
+    sets = Counter(qubits for _, qubits, _ in gates if len(qubits) > 1)
     found: Counter[tuple[int, int]] = Counter()
-    for _, qubits, _ in gates:
-        ordered = sorted(qubits)
-        found.update((a, b) for position, a in enumerate(ordered) for b in ordered[position + 1 :])
+    for qubits, times in sets.items():
+        for pair in combinations(sorted(qubits), 2):
+            found[pair] += times
     return dict(found)
 
 
 def light_cone(gates: Sequence[Gate], support: Iterable[int]) -> LightCone:
     """Return the gates that can change what is measured on ``support`` after all gates."""
     qubits, count = set(support), 0
-    for _, on, _ in reversed(gates):
+    every = qubits.union(*(on for _, on, _ in gates))
+    for left in range(len(gates), 0, -1):
+        if len(qubits) == len(every):  # all the earlier ones are in it
+            count += left
+            break
+        on = gates[left - 1][1]
         if not qubits.isdisjoint(on):
             qubits.update(on)
             count += 1

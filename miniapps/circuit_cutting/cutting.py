@@ -10,6 +10,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from math import pi
+from typing import NamedTuple
 
 from .._circuits.gates import Circuit, Gate
 from .plan import BadCuts, Cut, CutPlan, Cuts, End, Fragment, Term
@@ -65,8 +66,7 @@ def _named(step: _Step) -> str:
 # ---------------------------------------------------------------- segments and fragments
 
 
-@dataclass(frozen=True, slots=True)
-class _Step:
+class _Step(NamedTuple):
     """A gate on its segments, or (``gate`` None) the end of a segment and the start of the next one."""
 
     place: int
@@ -90,7 +90,7 @@ def _layout(circuit: Circuit, cuts: Cuts) -> _Layout:
     parents = list(range(circuit.n_qubits))
     cut_gates, wires = _checked(circuit, cuts)
     for place, gate in enumerate(circuit.gates):
-        for qubit in gate[1]:
+        for qubit in gate[1] if wires else ():
             for _ in range(wires[qubit].pop(place, 0)):
                 parents.append(len(parents))
                 old, layout.last[qubit] = layout.last[qubit], len(parents) - 1
@@ -111,7 +111,7 @@ def _checked(circuit: Circuit, cuts: Cuts) -> tuple[set[int], dict[int, dict[int
         if not 0 <= place < length or len(circuit.gates[place][1]) != 2:
             raise BadCuts(f"gate {place} cannot be cut: of {length} gates, those on two qubits can")
     on = defaultdict(list)
-    for place, (_, qubits, _) in enumerate(circuit.gates):
+    for place, (_, qubits, _) in enumerate(circuit.gates if cuts.wires else ()):
         for qubit in qubits:
             on[qubit].append(place)
     wires: dict[int, dict[int, int]] = defaultdict(dict)

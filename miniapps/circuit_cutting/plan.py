@@ -5,8 +5,8 @@ Both sides. Made in milliseconds from a gate list and the places of the cuts, wi
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import dataclass
-from itertools import product
 from math import prod
 from typing import Final
 
@@ -133,7 +133,7 @@ class Fragment:
     @property
     def mid_circuit_variants(self) -> int:
         """Variants that measure a qubit on which something measured later still depends."""
-        return sum(number for mid, number in _classes(self) if mid)
+        return self.variants - _without_mid_circuit(self)
 
     def memory(self, amplitude_bytes: int = _AMPLITUDE_BYTES) -> int:
         """Return the bytes of all its states, with the workspace of their kernel."""
@@ -248,19 +248,25 @@ def fragment_work(fragment: Fragment) -> float:
 # ---------------------------------------------------------------- light cones
 
 
-def _classes(fragment: Fragment) -> list[tuple[bool, int]]:
-    """Return, for each choice of ends that measure, whether one of them does in mid-circuit, and how many variants."""
-    cones = [_Cone.of(fragment, source) for source in _sources(fragment)]
+def _without_mid_circuit(fragment: Fragment) -> int:
+    """Return the number of variants in which no end measures what something measured later depends on.
+
+    From the last end to the first; an end that lies before what is measured later must not measure.
+    """
+    observed, *cones = [sum(1 << end for end in _Cone.of(fragment, source).later) for source in _sources(fragment)]
     ends = fragment.ends
     measuring = [price(end.name).measuring[end.side] for end in ends]
     others = [price(end.name).distinct[end.side] - number for end, number in zip(ends, measuring, strict=True)]
-    found = []
-    for choice in product((False, True), repeat=len(ends)):
-        number = prod(m if yes else o for yes, m, o in zip(choice, measuring, others, strict=True))
-        seen = [cone for cone, yes in zip(cones, (True, *choice), strict=True) if yes]
-        mid = any(yes and any(end in cone.later for cone in seen) for end, yes in enumerate(choice))
-        found.append((mid, number))
-    return found
+    counts = {observed: 1}
+    for end in reversed(range(len(ends))):
+        before: dict[int, int] = defaultdict(int)
+        earlier = (1 << end) - 1
+        for forbidden, count in counts.items():
+            before[forbidden & earlier] += count * others[end]
+            if not forbidden >> end & 1:
+                before[(forbidden | cones[end]) & earlier] += count * measuring[end]
+        counts = before
+    return sum(counts.values())
 
 
 def _sources(fragment: Fragment) -> list[tuple[int, frozenset[int]]]:

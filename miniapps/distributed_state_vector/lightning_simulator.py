@@ -110,7 +110,8 @@ def node_of(job: Job, circuit: Circuit) -> Callable[[Any], Any]:
 def evaluate(job: Job, node: Callable[[Any], Any], values: Any) -> tuple[np.ndarray[Any, Any], Any]:
     """Evaluate once; with a gradient the values are no part of the answer (nan)."""
     if job.mode == "expval":
-        return np.array([float(value) for value in node(values)]), None
+        constants = np.asarray(values)  # where parameters are trainable, lightning computes the Jacobian as well
+        return np.array([float(value) for value in node(constants)]), None
     if job.mode == "vjp":
         return np.full(len(job.terms), np.nan), np.asarray(qml.grad(node)(values))
     stacked = qml.jacobian(lambda free: qml.numpy.stack(node(free)))(values)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
-from math import inf
+from math import inf, log2
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -18,6 +18,8 @@ from ..plan import Cuts
 from ..schmidt import rank
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
     from ..._circuits.gates import Circuit
@@ -57,7 +59,8 @@ def between(circuit: Circuit, labels: dict[int, int]) -> Cuts:
 @lru_cache(maxsize=2)
 def _rows(circuit: Circuit) -> tuple[_Row, ...]:
     """Return the pieces of each order; whoever asks with one limit often asks with the next."""
-    return tuple(_row(circuit, order) for order in _orders(circuit))
+    pairs = [(pair, log2(rank(name, params))) for name, pair, params in circuit.gates if len(pair) == 2]
+    return tuple(_row(circuit, order, pairs) for order in _orders(circuit))
 
 
 def _orders(circuit: Circuit) -> list[list[int]]:
@@ -75,14 +78,13 @@ def _orders(circuit: Circuit) -> list[list[int]]:
     return [own, reverse_cuthill_mckee(csr_array(graph), symmetric_mode=True).tolist()]
 
 
-def _row(circuit: Circuit, order: list[int]) -> _Row:
+def _row(circuit: Circuit, order: list[int], pairs: Sequence[tuple[Sequence[int], float]]) -> _Row:
     n = circuit.n_qubits
     place = {q: i for i, q in enumerate(order)}
     counts, bits = np.zeros((n, n)), np.zeros((n, n))
-    pairs = [gate for gate in circuit.gates if len(gate[1]) == 2]
-    sites = np.sort([(place[a], place[b]) for _, (a, b), _ in pairs], axis=1).reshape(-1, 2).T
+    sites = np.sort([(place[a], place[b]) for (a, b), _ in pairs], axis=1).reshape(-1, 2).T
     np.add.at(counts, (sites[0], sites[1]), 1)
-    np.add.at(bits, (sites[0], sites[1]), np.log2([rank(name, params) for name, _, params in pairs]))
+    np.add.at(bits, (sites[0], sites[1]), [of for _, of in pairs])
     gates = 1 + len(circuit.gates) / n
     i, j = np.indices((n + 1, n + 1))
     width = np.clip(j - i, 0, _MOST_BITS)
