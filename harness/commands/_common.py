@@ -15,6 +15,7 @@ import typer
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from harness.labels import Identified
     from harness.machines import Machine
     from harness.spec import CampaignFile
 
@@ -39,6 +40,8 @@ MachineOptions = Annotated[
 DEFAULT_RESULTS: Final = Path("results")
 _WIDTH_OF_A_FILE: Final = 160
 _COLUMN_GAP = 3
+_WIDTH_OF_THE_REST: Final = 50
+"""Of a table of cases: of what is not said about parameters."""
 _SPARED_FIRST = ("quartiles", "range", "gates", "interval", "repeats", "shots", "pilots", "rate", "n")
 """Columns to leave out on a narrow terminal, the first one first."""
 
@@ -114,7 +117,27 @@ def _fitting(
     return kept
 
 
-def numeric(axes: Mapping[str, Sequence[Any]]) -> str:
+def case_columns(cases: Sequence[Identified]) -> tuple[list[str], list[list[str]], str]:
+    """Return what tells cases apart: columns, the cells of each case, and which columns are to be set flush right.
+
+    A column for each parameter that differs; where they are too many for the terminal, for the fewest that are needed;
+    where these are too many as well, one column that says them in words.
+    """
+    from harness.labels import axes, axes_at, short_label, value
+
+    every = axes(cases)
+    names, room = list(every), out().width - _WIDTH_OF_THE_REST
+    for few in (False, True):
+        if few:
+            names = axes_at(cases, None)
+        cells = [[value(case.params.get(name)) for name in names] for case in cases]
+        widths = [max(map(len, column)) for column in zip(names, *cells, strict=True)] if names else []
+        if sum(widths) + _COLUMN_GAP * len(names) <= room:
+            return names, cells, _numeric({name: every[name] for name in names})
+    return ["case"], [[short_label(case.params, names)] for case in cases], ""
+
+
+def _numeric(axes: Mapping[str, Sequence[Any]]) -> str:
     """Return the names of the axes whose levels are numbers, by blanks, for the ``right`` of `table`."""
     return " ".join(name for name, levels in axes.items() if all(isinstance(one, int | float) for one in levels))
 

@@ -11,11 +11,11 @@ from ._common import (
     Repeats,
     Results,
     Spec,
+    case_columns,
     emit,
     load_campaign,
     naming,
     note,
-    numeric,
     out,
     table,
 )
@@ -155,15 +155,14 @@ def _case(planned: PlannedCase) -> dict[str, Any]:
 
 def show(made: Plan) -> None:
     """Print a plan as a table."""
-    from harness.labels import axes
     from harness.progress import clock
 
-    varying = axes(planned.case.as_row() for planned in made.cases)
+    varying, cells, right = case_columns([planned.case.as_row() for planned in made.cases])
     several = len({p.case.app.name for p in made.cases}) > 1
     columns = [*(["app"] if several else []), *varying, "pilots", "tasks", "bytes/task", "gates", "shots"]
     columns += ["predicted", "done", ""]
-    rows = [_row(planned, varying, several) for planned in made.cases]
-    table(columns, rows, title=_title(made), right="tasks bytes/task gates shots predicted done " + numeric(varying))
+    rows = [_row(planned, told, several) for planned, told in zip(made.cases, cells, strict=True)]
+    table(columns, rows, title=_title(made), right="tasks bytes/task gates shots predicted done " + right)
     for reason, count in _reasons(made).items():
         out().print(f"left out: {count} case(s): {reason}", markup=False)
     for remark in made.remarks:
@@ -178,15 +177,15 @@ def _title(made: Plan) -> str:
     return f"{made.campaign}: {len(made.cases)} cases, {complete} complete"
 
 
-def _row(planned: PlannedCase, varying: Any, several: bool) -> list[str]:
-    from harness.labels import quantity, value
+def _row(planned: PlannedCase, told: list[str], several: bool) -> list[str]:
+    from harness.labels import quantity
     from harness.plan import size
 
     case, features = planned.case, planned.features
     predicted = "" if planned.prediction is None else quantity(planned.prediction.value, planned.prediction.unit)
     return [
         *([case.app.name] if several else []),
-        *(value(case.values.get(name)) for name in varying),
+        *told,
         case.pool.label,
         f"{features.tasks:,}",
         size(features.memory_per_task),

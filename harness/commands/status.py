@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ._common import DEFAULT_RESULTS, Json, Results, emit, load_campaign, note, numeric, table
+from ._common import DEFAULT_RESULTS, Json, Results, case_columns, emit, load_campaign, note, table
 
 _MOST_SHARDS = 20
 _MOST_CASES = 60
@@ -139,13 +139,12 @@ def show_states(campaign: str, states: list[CaseState], *, everything: bool = Fa
 
 
 def _show_app(title: str, states: list[CaseState], *, everything: bool) -> None:
-    from harness.labels import axes, value
-
-    varying = axes(states)
-    columns = [*varying, "pilots", "ok", "time (median)", "range", "rate", "check", ""]
+    names, cells, right = case_columns(states)
+    columns = [*names, "pilots", "ok", "time (median)", "range", "rate", "check", ""]
+    told = dict(zip(map(id, states), cells, strict=True))
     rows = [
         [
-            *(value(state.params.get(name)) for name in varying),
+            *told[id(state)],
             state.label,
             f"{state.ok}/{state.repeats}" if state.repeats else str(state.ok),
             *_times(state),
@@ -154,7 +153,7 @@ def _show_app(title: str, states: list[CaseState], *, everything: bool) -> None:
         ]
         for state in _worth_a_row(states, everything=everything)
     ]
-    table(columns, rows, title=_title(title, states), right="ok range rate " + numeric(varying))
+    table(columns, rows, title=_title(title, states), right="ok range rate " + right)
     if len(rows) < len(states):
         note(f"{len(states) - len(rows)} of {len(states)} cases not shown: --all, or --json")
 

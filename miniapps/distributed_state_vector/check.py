@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 _DENSE_QUBITS: Final = 20
 _LIGHTNING_QUBITS: Final = 26
+_SLOPE_QUBITS: Final = 24
 _SHIFTED: Final = 2
 _SMALL: Final = 16
 _TERMS: Final = 40
@@ -30,7 +31,8 @@ Floats = NDArray[np.float64]
 def check(params: DistributedStateVector, measurement: Measurement) -> Verdict:
     """Compare with our dense state vector up to 20 qubits, with lightning.qubit up to 26; wider ones are unchecked.
 
-    Gradients: some parameters, by differences of the reference's values (fourth order in a step of 1e-3).
+    Gradients, up to 24 qubits: some parameters, by differences of the reference's values (fourth order in a step of
+    1e-3).
     """
     answer: Share = measurement.answer
     if not all(np.all(np.isfinite(part)) for part in (answer.gradient,) if part is not None):
@@ -109,7 +111,8 @@ def _reference(params: DistributedStateVector) -> tuple[str, Any] | None:
             return np.array([expectation(state, term.pauli) for term in terms])
 
         return "dense state vector (numpy)", dense
-    if params.n_qubits <= _LIGHTNING_QUBITS and params.simulator != "lightning" and params.mode == "expval":
+    widest = _LIGHTNING_QUBITS if params.mode == "expval" else _SLOPE_QUBITS
+    if params.n_qubits <= widest and params.simulator != "lightning":
         return _lightning(params)
     if params.method == "stabilizer" and params.simulator != "stim":
         return None
@@ -151,6 +154,6 @@ def _product_formula(params: DistributedStateVector) -> tuple[str, Any] | None:
 def _why_unchecked(params: DistributedStateVector) -> str:
     return (
         f"{params.n_qubits} qubits in mode {params.mode!r}: references here are a dense state vector up to "
-        f"{_DENSE_QUBITS} qubits, lightning.qubit (values) up to {_LIGHTNING_QUBITS}, and a matrix-product state for "
-        "weakly entangled circuits"
+        f"{_DENSE_QUBITS} qubits, lightning.qubit up to {_LIGHTNING_QUBITS} (gradients: {_SLOPE_QUBITS}), and a "
+        "matrix-product state for weakly entangled circuits"
     )

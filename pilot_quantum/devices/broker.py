@@ -16,13 +16,14 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, wait
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any, NamedTuple, final
+from typing import TYPE_CHECKING, Any, final
 
 from ..descriptions import DeviceDescription, DeviceRequest
 from ..errors import InvalidDescription, ManagerClosed, UnsatisfiableRequest
 from . import make
 from ._flights import Flights
 from ._loops import make_loop
+from ._moves import Moves
 from ._offers import Planned, offers_for, reasons_against
 from ._prepare import Preparation
 from ._settings import BrokerSettings
@@ -78,6 +79,7 @@ class DeviceBroker:
         self._ends_s = ends_s
         self.lanes = {device.name: Lane(make(device, self.clock), journal) for device in devices}
         self._flights = Flights(self._loop, journal, self)
+        self._moves = Moves(self.lanes, self._policy, self.settings)
         self._preparation = Preparation(self._loop, self.lanes, self.settings, self._prepared)
         self._waiting: deque[Unit] = deque()
         self._adopted: dict[str, Unit | None] = {}
@@ -323,39 +325,10 @@ class DeviceBroker:
         """Withdraw a job that waits at a vendor if its circuits would do better elsewhere."""
         if not self._policy.adaptive or flight.withdrawn or not flight.units:
             return
-        here_s = flight.view.wait_s
-        if here_s is None:
-            here_s = max(0.0, flight.run_s - (self.clock.now() - flight.sent_s))
-        first: _Move | None = None
-        for unit in flight.units:
-            move = self._better(unit, lane, here_s)
-            if move is None:
-                return
-            first = first or move
-        if first is not None:
-            self.lanes[first.device].promised[flight.job.tag] = flight.run_s
-            self._flights.withdraw(lane, flight, first.reason, moving=first.moving)
-
-    def _better(self, unit: Unit, lane: Lane, here_s: float) -> _Move | None:
-        """Return where a circuit that waits at a device had better go; None if it had better stay."""
-        offers = offers_for(
-            unit, self.lanes, now=self.clock.now(), left_s=self._ends_s(), backlog={}, staying={lane.name: here_s}
-        )
-        if not offers:
-            return None
-        mine = next((offer for offer in offers if offer.device == lane.name), None)
-        route = self._policy.route(unit.number, offers)
-        best = next((offer for offer in offers if offer.device == route.device), None)
-        if best is None or best.device == lane.name or not best.room:
-            return None
-        if mine is None or not mine.online:
-            return _Move(best.device, f"{lane.trouble or 'it is down'}; {best.device}: {route.reason}", moving=False)
-        share = (1 - self.settings.gain) ** (1 + unit.moves)
-        sooner = best.completion_s < min(mine.completion_s - self.settings.gain_s, share * mine.completion_s)
-        better = (best.fidelity or 0.0) > (mine.fidelity or 0.0) + 0.02
-        if (sooner or better) and unit.moves < self.settings.moves:
-            return _Move(best.device, f"{best.device} has become better: {route.reason}", moving=True)
-        return None
+        move = self._moves.of(lane, flight, now=self.clock.now(), left_s=self._ends_s())
+        if move is not None:
+            self.lanes[move.device].promised[flight.job.tag] = flight.run_s
+            self._flights.withdraw(lane, flight, move.reason, moving=move.moving)
 
     # What is known of devices.
 
@@ -408,14 +381,6 @@ class DeviceBroker:
             unit.fail(self.clock.now(), closing)
         for lane in self.lanes.values():
             self._flights.end(lane)
-
-
-class _Move(NamedTuple):
-    """Where a waiting job should go, why, and whether it only moves (nothing is wrong with its device)."""
-
-    device: str
-    reason: str
-    moving: bool
 
 
 def _differs(before: DeviceFacts, now: DeviceFacts) -> bool:

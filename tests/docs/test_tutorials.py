@@ -14,6 +14,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+import matplotlib as mpl
 import pytest
 
 from tests.architecture.source import ROOT
@@ -85,6 +86,7 @@ def test_a_tutorial_runs(tutorial: Path, tmp_path: Path) -> None:
     work.mkdir()
     environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
     environment |= {"HOME": str(tmp_path), "COLUMNS": "160", "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
+    environment |= {"MPLCONFIGDIR": mpl.get_cachedir()}  # a list of fonts takes ten seconds to make
     command = ["bash", "-c", script(parts, staged)]
     done = subprocess.run(command, cwd=work, env=environment, capture_output=True, text=True, timeout=280, check=False)
     assert done.returncode == 0, f"{done.stdout[-3000:]}\n{done.stderr[-3000:]}"
