@@ -40,6 +40,8 @@ MachineOptions = Annotated[
 DEFAULT_RESULTS: Final = Path("results")
 _WIDTH_OF_A_FILE: Final = 160
 _COLUMN_GAP = 3
+_LEAST_OF_REMARKS = 40
+"""Width of the column without a heading, whose text may be broken, where there is not enough room."""
 _WIDTH_OF_THE_REST: Final = 50
 """Of a table of cases: of what is not said about parameters."""
 _SPARED_FIRST = ("quartiles", "range", "gates", "interval", "repeats", "shots", "pilots", "rate", "n")
@@ -106,15 +108,21 @@ def _fitting(
 
     def width(index: int) -> int:
         cells = [Text.from_markup(row[index]) if markup else Text(row[index]) for row in rows]
-        return max([len(columns[index]), *(cell.cell_len for cell in cells)]) + _COLUMN_GAP
+        longest = max([len(columns[index]), *(cell.cell_len for cell in cells)])
+        return min(longest, _LEAST_OF_REMARKS if not columns[index] else longest) + _COLUMN_GAP
 
     kept = list(filled)
     room = out().width
     for name in _SPARED_FIRST:
         if sum(map(width, kept)) <= room:
             break
-        kept = [index for index in kept if columns[index] != name]
+        kept = [index for index in kept if columns[index] != name or _tells_apart(name, rows, index)]
     return kept
+
+
+def _tells_apart(name: str, rows: Sequence[Sequence[str]], index: int) -> bool:
+    """Tell whether a column says which case a row is: no other one does, where pilots differ."""
+    return name == "pilots" and len({row[index] for row in rows}) > 1
 
 
 def case_columns(cases: Sequence[Identified]) -> tuple[list[str], list[list[str]], str]:

@@ -13,6 +13,7 @@ The same records give the same bytes.
 from __future__ import annotations
 
 from collections import defaultdict
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -21,6 +22,7 @@ from harness.provenance import Provenance, provenance
 from harness.store import read_records, record_files
 
 from . import figures, tables
+from .motifs import motif_table
 from .summary import CaseSummary, summarize
 
 if TYPE_CHECKING:
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
 
     from harness.record import Record
     from harness.store import DamagedLine
+    from miniapps import MiniApp
 
     from .tables import Table
 
@@ -135,4 +138,19 @@ def _write(stored: StoredCampaign, figure: str | None, directory: Path) -> Campa
     drawings = figures.draw(figures.Request(cases, origin, stored.records), figure)
     written = {drawing.name: figures.write(drawing, directory, origin) for drawing in drawings}
     table = tables.campaign_table(stored.campaign, cases, origin.sentence())
-    return CampaignReport(stored.campaign, cases, table, written, tables.write_table(table, directory, "cases"), origin)
+    files = tables.write_table(table, directory, "cases")
+    asked = motif_table(stored.campaign, stored.records, _installed(stored.records), origin.sentence())
+    if asked is not None:
+        files += tables.write_table(asked, directory, "motifs", csv=True)
+    return CampaignReport(stored.campaign, cases, table, written, files, origin)
+
+
+def _installed(records: list[Record]) -> dict[str, MiniApp]:
+    """Return the mini-apps of the records, by name, as far as they are here."""
+    import miniapps
+
+    found = {}
+    for name in {record.app for record in records}:
+        with suppress(miniapps.UnknownMiniApp):
+            found[name] = miniapps.load(name)
+    return found

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from harness.labels import axes, pool_id, pool_names, quantity, value
+from harness.labels import axes, axes_at, pool_id, pool_names, quantity, value
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -70,11 +70,12 @@ class Table:
 def campaign_table(campaign: str, cases: Sequence[CaseSummary], caption: str = "") -> Table:
     """Return the table of a campaign's cases, in their order.
 
-    Columns are what differs among the cases, then samples, median, quartiles and 95 % interval of the main metric,
-    rate, verdicts of the answer checks and how repeats ended. A case without a value has ``–``.
+    Columns are what differs among the cases (of several mini-apps: what tells them apart), then samples, median,
+    quartiles and 95 % interval of the main metric, rate, verdicts of the answer checks and how repeats ended. A case
+    without a value has ``–``.
     """
-    varying = list(axes(cases))
     apps = ["app"] if len({case.app for case in cases}) > 1 else []
+    varying = axes_at(cases, None) if apps else list(axes(cases))
     kinds = ["kind"] if {case.kind for case in cases} != {"measured"} else []
     pools = pool_names(case.pool for case in cases)
     columns = (*apps, *kinds, *varying, "pilots", *_NUMBERS, "answer check", "repeats")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from harness.cases import CaseRow
-from harness.commands._common import case_columns
+from harness.commands._common import case_columns, table
 
 TECHNIQUES = [
     CaseRow("app", {"technique": name, "twirled": name, "folding": folding, "n_qubits": 4, "noise": 0.25}, [])
@@ -35,3 +35,15 @@ def test_numbers_are_set_flush_right(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "120")
     rows = [CaseRow("app", {"n_qubits": n, "family": name}, []) for n, name in ((2, "ghz"), (4, "qft"))]
     assert case_columns(rows)[2] == "n_qubits"
+
+
+def test_pilots_that_differ_are_never_left_out(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    columns = ("qubits", "pilots", "time (median)", "range", "rate", "check", "")
+    remark = "no GPU is present here " * 9
+    table(columns, [("2", name, "24.4 s", "12%", "0.3 circuits/s", "pass", remark) for name in ("aer", "qpu")])
+    shown = capsys.readouterr().out
+    assert "aer" in shown
+    assert "left out for lack of width: range, rate" in shown

@@ -7,7 +7,11 @@ from typing import Any
 import pytest
 
 from harness.report import barrier, coupling, generative, mitigation, staleness
+from harness.report.motifs import motif_table
 from harness.report.summary import CaseSummary, Statistics, statistics
+from miniapps import load
+
+from .conftest import make_record
 
 
 def _case(app: str, metrics: dict[str, float], **params: Any) -> CaseSummary:
@@ -152,3 +156,24 @@ def test_each_figure_fits_its_own_campaign_only() -> None:
     assert not mitigation.applies([PLAIN, EVEN])
     assert generative.applies(SEARCHES)
     assert not generative.applies([*SEARCHES, FREE])
+
+
+def test_what_motifs_asked_of_the_runtime_stands_beside_what_their_cards_declare() -> None:
+    trace = {"tasks": 4, "messages": 2.0, "workers": {"p/0": 3, "p/1": 1}, "run_s_sum": 3.0, "run_s_median": 0.5}
+    records = [
+        make_record(2.0, repeat=repeat, trace=trace | {"wait_s_median": 0.001}, **about)
+        for repeat in range(3)
+        for about in ({}, {"app": "vqa_sequential", "key": "0" * 16})
+    ]
+    apps = {"circuit_execution": load("circuit_execution")}
+    found = motif_table("c", records, apps, "Somewhere.")
+    assert found is not None
+    rows = {row[1]: dict(zip(found.columns, row, strict=True)) for row in found.rows}
+    here = rows["circuit_execution"]
+    assert here["motif"] == "B.1 Circuit Execution"
+    assert here["interaction (declared)"] == apps["circuit_execution"].card.interaction
+    assert [here[name] for name in ("tasks", "messages", "task", "all tasks", "queued", "workers used", "idle")] == [
+        *("4", "2", "500 ms", "3.00 s", "1.00 ms", "2", "25%")
+    ]
+    assert rows["vqa_sequential"]["motif"] == "–"
+    assert motif_table("c", [record for record in records if record.app != "vqa_sequential"], apps, "") is None
