@@ -147,12 +147,12 @@ def published(axes: Axes, points: pd.DataFrame, number: int, columns: tuple[str,
 
 
 def projected(
-    axes: Axes, points: pd.DataFrame, columns: tuple[str, str, str, str], *, colour: str = PROJECTED
+    axes: Axes, points: pd.DataFrame, columns: tuple[str, str, str, str], *, colour: str = PROJECTED, number: int = 0
 ) -> tuple[Patch, Line2D]:
-    """Draw one projected series: a dotted line in a hatched band."""
+    """Draw one projected series: a dotted line in a hatched band; further ones (``number``) have longer dots."""
     x, y, low, high = columns
     band: dict[str, Any] = {"facecolor": colour + "14", "edgecolor": colour + "55", "hatch": "////", "linewidth": 0.0}
-    line: dict[str, Any] = {"color": colour, "linestyle": (0, (1, 1.6)), "linewidth": 2.2}
+    line: dict[str, Any] = {"color": colour, "linestyle": (0, (1 + 2.5 * number, 1.6)), "linewidth": 2.2}
     axes.fill_between(points[x], points[low], points[high], zorder=1.5, **band)
     axes.plot(points[x], points[y], zorder=2.5, **line)
     return Patch(**band), Line2D([], [], **line)
@@ -187,7 +187,8 @@ def draw_all(
         elif kind == "published":
             handle = published(axes, rows, len(found["published"]), columns[:2])
         else:
-            handle = projected(axes, rows, columns, colour=COLOURS[look.colour % len(COLOURS)] if look else PROJECTED)
+            colour = COLOURS[look.colour % len(COLOURS)] if look else PROJECTED
+            handle = projected(axes, rows, columns, colour=colour, number=len(found["projected"]))
         found[str(kind)].append((handle, str(name)))
     for look, lines in crowds.items():
         found["measured"].append((crowd(axes, lines, look, columns[:2]), f"{look.crowd}: {len(lines)} series"))
