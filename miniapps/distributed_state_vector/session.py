@@ -124,6 +124,8 @@ def _connect(place: Place, *, own_process: bool) -> None:
         return
     if _current and (_current[0].size > 1 or place.size > 1 or _current[0].shards != place.shards):
         _end()
+    elif not _current and own_process and place.size * place.shards > 1 and _in_use():
+        _forget()  # another mini-app's devices, which start anew when it is next called
     if not place.gpu:
         _use_cpus(place)
     jax.config.update("jax_compilation_cache_dir", str(cache_directory()))
@@ -174,14 +176,28 @@ def _join(place: Place) -> None:
 def _end() -> None:
     """End what the last gang of this process left."""
     import jax
-    from jax.extend.backend import clear_backends
 
     if _current[0].size > 1:
         with contextlib.suppress(RuntimeError):
             jax.distributed.shutdown()
+    _forget()
+    _current.clear()
+
+
+def _in_use() -> bool:
+    """Tell whether XLA's devices were used in this process."""
+    from jax._src import xla_bridge  # the public way to ask is to start it
+
+    return bool(xla_bridge.backends_are_initialized())
+
+
+def _forget() -> None:
+    """Let XLA forget its devices and all that was compiled for them."""
+    import jax
+    from jax.extend.backend import clear_backends
+
     jax.clear_caches()
     clear_backends()
-    _current.clear()
 
 
 def _devices(place: Place) -> list[Any]:

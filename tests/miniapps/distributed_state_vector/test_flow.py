@@ -56,6 +56,26 @@ def test_an_evaluation_after_the_first_compiles_nothing(manager: PilotManager) -
     assert measurement.metrics["compilations"].value == 0
 
 
+def _other_mini_app(ranks: Any) -> float:
+    """Compute with JAX on its own, as the mini-apps of machine learning do."""
+    import jax.numpy as jnp
+
+    return float(jnp.arange(4.0).sum()) + ranks.rank
+
+
+def test_workers_that_have_used_jax_before_join_a_gang_and_can_be_used_again() -> None:
+    with PilotManager() as manager:
+        pilot = PilotDescription(
+            name="p", engine="processes", cores_per_node=2, launcher_options={"oversubscribe": True}
+        )
+        manager.submit_pilot(pilot).wait(90)
+        other = TaskDescription(_other_mini_app, resources=Resources(ranks=2))
+        params = SMALL.model_copy(update={"ranks": 2})
+        for _ in range(2):
+            assert manager.submit_task(other).result(60) == [6.0, 7.0]
+            assert APP.check(params, _run(manager, params)).verdict == "pass"
+
+
 def _sleeping_rank(asked: kernels.Job, ranks: Any) -> None:
     """Run like any rank, but never come to an end; rank 1 kills itself on the way."""
     from miniapps.distributed_state_vector.session import Place, session
