@@ -133,16 +133,24 @@ def case_columns(cases: Sequence[Identified]) -> tuple[list[str], list[list[str]
     """
     from harness.labels import axes, axes_at, short_label, value
 
-    every = axes(cases)
-    names, room = list(every), out().width - _WIDTH_OF_THE_REST
+    every = axes(cases, ignore=())
+    names, room = [name for name in every if name != "seed"], out().width - _WIDTH_OF_THE_REST
+    seed = ["seed"] if "seed" in every and len({_identity(case, names) for case in cases}) < len(cases) else []
+    names += seed
     for few in (False, True):
         if few:
-            names = axes_at(cases, None)
+            names = [*axes_at(cases, None), *seed]
         cells = [[value(case.params.get(name)) for name in names] for case in cases]
         widths = [max(map(len, column)) for column in zip(names, *cells, strict=True)] if names else []
         if sum(widths) + _COLUMN_GAP * len(names) <= room:
             return names, cells, _numeric({name: every[name] for name in names})
     return ["case"], [[short_label(case.params, names)] for case in cases], ""
+
+
+def _identity(case: Identified, names: Sequence[str]) -> str:
+    from harness.labels import pool_id, value
+
+    return "|".join([pool_id(case.pool), *(value(case.params.get(name)) for name in names)])
 
 
 def _numeric(axes: Mapping[str, Sequence[Any]]) -> str:

@@ -47,3 +47,10 @@ def test_pilots_that_differ_are_never_left_out(
     shown = capsys.readouterr().out
     assert "aer" in shown
     assert "left out for lack of width: range, rate" in shown
+
+
+def test_seeds_are_told_where_nothing_else_differs() -> None:
+    same = [CaseRow("app", {"n_qubits": 4, "seed": seed}, []) for seed in (1, 2)]
+    assert case_columns(same)[:2] == (["seed"], [["1"], ["2"]])
+    other = [CaseRow("app", {"n_qubits": n, "seed": seed}, []) for n, seed in ((2, 1), (4, 2))]
+    assert case_columns(other)[0] == ["n_qubits"]
