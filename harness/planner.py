@@ -197,10 +197,12 @@ class CutPlanner:
         return [features for cuts, label, seconds in self._found() for features in self._both(cuts, label, seconds)]
 
     def _found(self) -> Iterator[tuple[Cuts, str, float]]:
-        from miniapps.circuit_cutting.finders import Limits, find
-        from miniapps.circuit_cutting.plan import BadCuts
+        from miniapps.circuit_cutting.finders import Limits, find, forget
+        from miniapps.circuit_cutting.plan import BadCuts, Cuts
 
+        forget()
         seen: set[Any] = set()
+        shared_s: float | None = None  # of what the first search leaves for the others, which each would need alone
         names = ("interval",) if len(self.circuit.gates) > _GRAPH_GATES else ("auto",)
         fewest = max(1, ceil(self.circuit.n_qubits / _WIDEST) - 1)
         for most in (*range(min(fewest, self.most_cuts), self.most_cuts + 1), None):
@@ -208,11 +210,14 @@ class CutPlanner:
             try:
                 cuts, by = find(names[0], self.circuit, Limits(cuts=most), patient=False)
             except BadCuts:
-                continue
+                cuts, by = Cuts(), ""
+            own_s = time.perf_counter() - start_s
+            needed_s = own_s + (shared_s or 0.0)
+            shared_s = own_s if shared_s is None else shared_s
             if cuts not in seen and (cuts.gates or cuts.wires):
                 seen.add(cuts)
                 wanted = "auto" if most is None else most
-                yield cuts, f"cuts = {wanted} by {by}", time.perf_counter() - start_s
+                yield cuts, f"cuts = {wanted} by {by}", needed_s
 
     def _both(self, cuts: Cuts, label: str, seconds: float) -> Iterator[PlanFeatures]:
         """Yield the plan; where wires are cut, with qubits used again for states and without for subexperiments."""

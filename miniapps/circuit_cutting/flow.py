@@ -18,6 +18,7 @@ from .choice import chosen, decided
 from .circuits import circuit_of
 from .cutting import make_plan
 from .executors import UNCUT, Portion, Problem, Settings, load
+from .finders import forget
 from .observables import terms
 from .plan import CutPlan, Cuts
 from .sampling import Estimate
@@ -62,6 +63,7 @@ def run(params: CircuitCutting, runtime: Runtime) -> Measurement:
     pilots = runtime.pilots()
     start_s = time.perf_counter()
     with runtime.stage("plan"):
+        forget()  # every repeat looks for its cuts
         params = decided(params, circuit_of(params)) if params.executor == "auto" else params
         circuit, cuts, plan = planned(params)
     settings = _settings(params, pilots)

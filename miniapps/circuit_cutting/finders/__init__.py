@@ -84,6 +84,12 @@ def find(name: str, circuit: Circuit, limits: Limits, *, patient: bool = True) -
     return cuts, by
 
 
+def forget() -> None:
+    """Forget what earlier searches in the same circuit have left, so that the next one takes its own time."""
+    for name in (_EXACT, "graph"):
+        import_module(FINDERS[name]).forget()
+
+
 def _fitting(circuit: Circuit) -> list[str]:
     """Return the finders that ``"auto"`` asks: one is enough for a chain, where intervals are the best pieces."""
     chain = all(abs(pair[0] - pair[1]) == 1 for _, pair, _ in circuit.gates if len(pair) == 2)

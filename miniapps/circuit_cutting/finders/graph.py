@@ -96,6 +96,11 @@ _partitions = lru_cache(maxsize=2)(_Partitions)
 """Whoever asks with one limit often asks with the next."""
 
 
+def forget() -> None:
+    """Forget the partitions of the last circuits."""
+    _partitions.cache_clear()
+
+
 def _qubit_graph(circuit: Circuit) -> Edges:
     edges: Edges = defaultdict(int)
     for name, qubits, params in circuit.gates:

@@ -63,6 +63,11 @@ def _rows(circuit: Circuit) -> tuple[_Row, ...]:
     return tuple(_row(circuit, order, pairs) for order in _orders(circuit))
 
 
+def forget() -> None:
+    """Forget the pieces of the last circuits."""
+    _rows.cache_clear()
+
+
 def _orders(circuit: Circuit) -> list[list[int]]:
     from scipy.sparse import csr_array
     from scipy.sparse.csgraph import reverse_cuthill_mckee

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from miniapps import Unsupported
 from miniapps.circuit_cutting import APP
 from miniapps.circuit_cutting.executors import names
+from miniapps.circuit_cutting.finders import graph, interval
 from miniapps.circuit_cutting.flow import estimate, run
 from miniapps.circuit_cutting.observables import terms
 from miniapps.circuit_cutting.params import CircuitCutting
@@ -43,6 +44,19 @@ def test_without_a_model_counts_decide_about_the_executor(values: dict[str, Any]
     found = measured(params)
     assert APP.check(params, found).verdict == "pass"
     assert (found.metrics["cuts"].value > 0) is cut
+
+
+@pytest.mark.parametrize("finder", ["interval", "graph"])
+def test_every_repeat_looks_for_its_cuts(finder: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    module, part = (interval, "_row") if finder == "interval" else (graph, "_partition")
+    original, calls = getattr(module, part), []
+    monkeypatch.setattr(module, part, lambda *given: calls.append(1) or original(*given))
+    seen = []
+    for _ in range(2):
+        calls.clear()
+        measured(CircuitCutting(**SMALL, finder=finder))
+        seen.append(len(calls))
+    assert seen[0] == seen[1] > 0
 
 
 def test_the_check_fails_a_wrong_value() -> None:
