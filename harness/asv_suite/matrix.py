@@ -25,10 +25,18 @@ CASES: Final[dict[str, tuple[str, Row]]] = {
         "distributed_state_vector",
         {"n_qubits": 10, "reps": 2, "limits": False, "mode": "vjp"},
     ),
+    "mitigation": ("error_mitigation", {"technique": "zne", "layers": 1}),
     "compression": ("qml_compression", {"n_images": 2, "image_size": 8, "sweeps": 20, "iterations": 20}),
     "classifier": (
         "qml_classifier",
         {"mode": "direct", "batch_size": 8, "image_size": 16, "n_train": 16, "n_validation": 8, "n_test": 8},
+    ),
+    "pipeline": (
+        "qml_pipeline",
+        {
+            **{"image_size": 16, "layers": 1, "sweeps": 3, "iterations": 3, "shard_size": 6, "batch_size": 3},
+            **{"n_train": 12, "n_test": 20, "final_epochs": 3},
+        },
     ),
     "vqe": ("vqa_sequential", {"problem": "h2"}),
     "vqe parallel": ("vqa_parallel", {"problem": "h2", "devices": 2, "circuit_s": 0.001}),

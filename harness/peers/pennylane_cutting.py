@@ -28,7 +28,8 @@ def cut_value(circuit: Circuit, cuts: Cuts) -> float:
             operations.append(qml.WireCut(wires=qubits[0]))
         operations.append(names[name](*params, wires=qubits))
     tape = qml.tape.QuantumScript(operations, [qml.expval(qml.Z(circuit.n_qubits - 1))])
-    fragments, join = qml.cut_circuit(tape, use_opt_einsum=True)
+    wires = range(circuit.n_qubits + len(cuts.gates))  # a fragment has one end of a cut wire more than ours, at most
+    fragments, join = qml.cut_circuit(tape, use_opt_einsum=True, device_wires=wires)
     device = qml.device("lightning.qubit")
     results = qml.execute(fragments, device, diff_method=None)
     value: float = float(join(results))
