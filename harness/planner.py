@@ -141,6 +141,7 @@ def _fragment(fragment: Fragment, found: Sequence[CutNorms], whole: tuple[float,
         bytes=float(needed.memory()),
         steps=counts.steps,
         moved=counts.moved,
+        uncached=counts.uncached,
         flops=counts.flops,
     )
 

@@ -136,7 +136,7 @@ class CostModel:
         work = sum(job.count * min((p.value for p in on.values()), default=0.0) for job, on in jobs)
         portions = max(1, ceil(work / demand.grain_s)) if demand.grain_s else workers.total
         sent = min(demand.tasks, max(portions, workers.total)) if demand.grain_s else demand.tasks
-        batch, per_task = self._dispatch(sent)
+        batch, per_task = self._dispatch(sent, demand.bytes)
         there = [WorkerGroup(kind, min(portions, workers.of(kind))) for kind in _KINDS if workers.of(kind)]
         each = per_task * sent / max(1, demand.tasks)
         seconds = batch + makespan(groups, there, dispatch_s=each)
@@ -148,11 +148,11 @@ class CostModel:
         whole = Prediction(seconds, seconds * sums[0] / middle, seconds * sums[2] / middle)
         return whole, whole
 
-    def _dispatch(self, tasks: int) -> tuple[float, float]:
-        """Return the seconds that a batch of tasks waits at least, and those of one task at the driver."""
+    def _dispatch(self, tasks: int, moved: float) -> tuple[float, float]:
+        """Return the seconds that a batch of tasks and its bytes wait at least, and those of one task at the driver."""
         if "dispatch" not in self.models:
             return 0.0, 0.0
-        none, many = (self.predict("dispatch", {"tasks": n, "bytes": 0.0}).value for n in (0, max(tasks, 1)))
+        none, many = (self.predict("dispatch", {"tasks": n, "bytes": moved}).value for n in (0, max(tasks, 1)))
         return none, (many - none) / max(tasks, 1)
 
     def seconds_on(self, job: Job, workers: Workers, resources: Resources) -> dict[Kind, Prediction]:

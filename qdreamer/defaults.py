@@ -18,7 +18,7 @@ _FACTOR = 3.0
 _SECONDS: dict[str, tuple[float, ...]] = {
     "full": (2e-3, 1e-5, 3e-5, 1.5e-9, 0.8e-9, 2e-9),
     "mps": (2e-3, 1e-5, 3e-5, 1.5e-5, 2e-9, 2e-8, 2e-9),
-    "amplitude": (3e-4, 1.5e-5, 3e-9, 2e-10, 1e-9, 3e-8),
+    "amplitude": (3e-4, 1.5e-5, 3e-9, 5e-9, 2e-10, 1e-9, 3e-8),
     "distinct": (1.5e-3, 3e-6, 2e-9, 1e-6, 1e-7, 5e-9),
     "branching": (1.5e-3, 5e-6, 5e-9, 2e-6),
     "reference": (5e-3, 3e-6, 2e-9, 1e-6, 1e-7, 5e-9),

@@ -43,7 +43,6 @@ STATE_COPIES = 1.25
 """A dense simulation holds its state and, for a moment, part of a second one."""
 MPS_COPIES = 3.0
 """An update holds the pair tensor and its factors beside the state."""
-RESULT_BYTES = 4096.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +65,8 @@ class Job:
         Amplitudes that the gates pass over, all shots and branches included.
     repeats
         How often its gates are applied: shots, where each is simulated anew.
+    bytes
+        Of its result, where it is large; what small results cost is in the cost of a task.
     """
 
     role: str
@@ -79,6 +80,7 @@ class Job:
     shots: int
     passes: float
     repeats: float = 1.0
+    bytes: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +120,11 @@ class Demand:
     def tasks(self) -> int:
         """Number of tasks."""
         return sum(job.count for job in self.jobs)
+
+    @property
+    def bytes(self) -> float:
+        """Bytes of the large results of all tasks."""
+        return sum(job.count * job.bytes for job in self.jobs)
 
 
 def uncut(executor: str, workload: Workload, *, shots: int, threads: int = 1) -> Demand:
@@ -223,6 +230,7 @@ def _amplitude(plan: PlanFeatures, _shots: int) -> _Made:
                 "fragments": 1,
                 "steps": one.steps or one.gates,
                 "moved": one.moved or one.amplitudes,
+                "uncached": one.uncached,
                 "flops": one.flops or 4.0 * one.amplitudes,
                 "gram": one.gram,
                 "overlaps": one.parts * float(one.states) ** 2,
@@ -235,6 +243,7 @@ def _amplitude(plan: PlanFeatures, _shots: int) -> _Made:
             depth=one.depth,
             shots=0,
             passes=one.amplitudes,
+            bytes=16.0 * one.parts * float(one.states) ** 2,
         )
         for one in plan.fragments
     ]

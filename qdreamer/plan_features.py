@@ -43,9 +43,10 @@ class FragmentFeatures:
         Distinct parts of the observable's strings on this fragment.
     bytes
         Working set of its amplitude states; 0 means three times the states.
-    steps, moved, flops
-        Of the evolution of its amplitude states: array operations, complex numbers that they read and write,
-        multiplications. 0 means that nobody has counted, and gates and ``amplitudes`` stand in.
+    steps, moved, uncached, flops
+        Of the evolution of its amplitude states: array operations, complex numbers that they read and write, those
+        among them that are in no cache of one core, multiplications. 0 steps mean that nobody has counted, and gates
+        and ``amplitudes`` stand in.
     """
 
     width: int
@@ -63,6 +64,7 @@ class FragmentFeatures:
     bytes: float = 0.0
     steps: int = 0
     moved: float = 0.0
+    uncached: float = 0.0
     flops: float = 0.0
 
     @property

@@ -34,8 +34,15 @@ CASES: Final[dict[str, tuple[str, Row]]] = {
     "pipeline": (
         "qml_pipeline",
         {
-            **{"image_size": 16, "layers": 1, "sweeps": 3, "iterations": 3, "shard_size": 6, "batch_size": 3},
-            **{"n_train": 12, "n_test": 20, "final_epochs": 3},
+            "image_size": 16,
+            "layers": 1,
+            "sweeps": 3,
+            "iterations": 3,
+            "shard_size": 6,
+            "batch_size": 3,
+            "n_train": 12,
+            "n_test": 20,
+            "final_epochs": 3,
         },
     ),
     "vqe": ("vqa_sequential", {"problem": "h2"}),

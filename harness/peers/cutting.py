@@ -121,9 +121,9 @@ def _published(options: argparse.Namespace) -> Iterator[Workload]:
         yield _against_reference({**_SU2, **case, "shots": SHOTS}, options.reference_rounds)
 
 
-def _published_3(_options: argparse.Namespace) -> Iterator[Workload]:
+def _published_3(options: argparse.Namespace) -> Iterator[Workload]:
     for case in _PUBLISHED_3:
-        yield _against_reference({**_SU2, **case, "shots": SHOTS}, 1)
+        yield _against_reference({**_SU2, **case, "shots": SHOTS}, options.reference_rounds)
 
 
 def _against_reference(base: dict[str, Any], rounds: int) -> Workload:

@@ -90,14 +90,17 @@ def _layout(circuit: Circuit, cuts: Cuts) -> _Layout:
     parents = list(range(circuit.n_qubits))
     cut_gates, wires = _checked(circuit, cuts)
     for place, gate in enumerate(circuit.gates):
-        for qubit in gate[1] if wires else ():
-            for _ in range(wires[qubit].pop(place, 0)):
-                parents.append(len(parents))
-                old, layout.last[qubit] = layout.last[qubit], len(parents) - 1
-                layout.steps.append(_Step(place, (old, layout.last[qubit]), None, cut=True, qubit=qubit))
-        segments = tuple(layout.last[qubit] for qubit in gate[1])
-        layout.steps.append(_Step(place, segments, gate, cut=place in cut_gates))
-        if len(segments) == 2 and place not in cut_gates:
+        segments = gate[1]  # until a wire is cut, each qubit is one segment
+        if wires:
+            for qubit in gate[1]:
+                for _ in range(wires[qubit].pop(place, 0)):
+                    parents.append(len(parents))
+                    old, layout.last[qubit] = layout.last[qubit], len(parents) - 1
+                    layout.steps.append(_Step(place, (old, layout.last[qubit]), None, cut=True, qubit=qubit))
+            segments = tuple(layout.last[qubit] for qubit in gate[1])
+        cut = place in cut_gates
+        layout.steps.append(_Step(place, segments, gate, cut))
+        if len(segments) == 2 and not cut:
             parents[_root(parents, segments[0])] = _root(parents, segments[1])
     numbers: dict[int, int] = {}
     layout.fragment = [numbers.setdefault(_root(parents, s), len(numbers)) for s in range(len(parents))]

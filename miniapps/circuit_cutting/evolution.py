@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Final
 
 from .plan import End, Fragment
 from .schmidt import WIRE, rank
 from .states import Op, blocks, is_small
+
+_CACHED: Final = 1 << 17
+"""Complex numbers that a step may read and write together while it stays in the second cache of one core (2 MiB)."""
 
 
 @dataclass(slots=True)
@@ -20,12 +24,15 @@ class Evolution:
         Array operations.
     moved
         Complex numbers that they read and write.
+    uncached
+        Those among them of steps on more numbers than a core's second cache holds.
     flops
         Complex multiplications.
     """
 
     steps: int = 0
     moved: float = 0.0
+    uncached: float = 0.0
     flops: float = 0.0
 
     def take(self, size: float, rows: int, columns: int) -> float:
@@ -33,6 +40,7 @@ class Evolution:
         found = size * rows / columns
         self.steps += 1
         self.moved += size + found
+        self.uncached += size + found if size + found > _CACHED else 0.0
         self.flops += found * columns
         return found
 

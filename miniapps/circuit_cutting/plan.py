@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass
+from functools import cached_property
 from math import prod
 from typing import Final
 
@@ -89,7 +90,7 @@ class End:
     reused: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Fragment:
     """One piece of a cut circuit.
 
@@ -110,7 +111,7 @@ class Fragment:
     ops: tuple[Gate | End, ...]
     paulis: tuple[str, ...]
 
-    @property
+    @cached_property
     def ends(self) -> tuple[End, ...]:
         """The cut ends, in order of application."""
         return tuple(op for op in self.ops if isinstance(op, End))
@@ -118,9 +119,9 @@ class Fragment:
     @property
     def gates(self) -> int:
         """Number of gates that are not cut."""
-        return sum(not isinstance(op, End) for op in self.ops)
+        return len(self.ops) - len(self.ends)
 
-    @property
+    @cached_property
     def states(self) -> int:
         """States that stand for all variants: the product of the ranks of its cut ends."""
         return prod(rank(end.name, end.params) for end in self.ends)

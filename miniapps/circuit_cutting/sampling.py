@@ -128,34 +128,36 @@ def by_rows(plan: CutPlan, exact: Tables, shots: int, seed: int) -> Estimate:
     rng = np.random.default_rng(seed)
     total, variance, used = 0.0, 0.0, 0
     for term in plan.terms:
-        product, relative = term.coefficient * factor, np.zeros(factor.size)
-        means: list[Floats] = []
-        for fragment, table, part in zip(plan.fragments, exact, term.parts, strict=True):
+        chances = np.empty((len(plan.fragments), factor.size))
+        for position, (fragment, table, part) in enumerate(zip(plan.fragments, exact, term.parts, strict=True)):
             where = tuple(choice[end.cut][:, end.side] for end in fragment.ends)
-            chance = (1 + table[part][where]) / 2
-            means.append(2 * rng.binomial(shots, chance, size=factor.size) / shots - 1)
-            used += shots * factor.size
-        squares = [variances(shots * (1 + mean) / 2, np.full(mean.shape, shots)) for mean in means]
-        for position, square in enumerate(squares):
-            others = [mean for p, mean in enumerate(means) if p != position]
-            relative += square * np.prod(others, axis=0) ** 2
-        total += float((product * np.prod(means, axis=0)).sum())
-        variance += float((product**2 * relative).sum())
+            chances[position] = (1 + table[part][where]) / 2
+        ups = rng.binomial(shots, chances)
+        means = 2 * ups / shots - 1
+        others = _products_of_others(means)
+        relative = (variances(ups, shots) * others**2).sum(axis=0)
+        total += term.coefficient * float(factor @ (means[0] * others[0]))
+        variance += term.coefficient**2 * float(factor**2 @ relative)
+        used += shots * means.size
     return Estimate(total, variance**0.5, used)
+
+
+def _products_of_others(values: Floats) -> Floats:
+    """Return for each row of an array the product of all other rows."""
+    before, after = np.ones_like(values), np.ones_like(values)
+    np.cumprod(values[:-1], axis=0, out=before[1:])
+    np.cumprod(values[:0:-1], axis=0, out=after[-2::-1])
+    return before * after
 
 
 def predicted_error_by_rows(plan: CutPlan, exact: Tables, shots: int) -> float:
     """Return the standard error of `by_rows` on average, for an observable of one Pauli string."""
     choice, factor = _rows(plan)
     term = plan.terms[0]
-    values = [
-        table[part][tuple(choice[end.cut][:, end.side] for end in fragment.ends)] * np.ones(factor.size)
-        for fragment, table, part in zip(plan.fragments, exact, term.parts, strict=True)
-    ]
-    relative = np.zeros(factor.size)
-    for position, mine in enumerate(values):
-        others = [other for p, other in enumerate(values) if p != position]
-        relative += (1 - mine**2) / shots * np.prod(others, axis=0) ** 2
+    values = np.empty((len(plan.fragments), factor.size))
+    for position, (fragment, table, part) in enumerate(zip(plan.fragments, exact, term.parts, strict=True)):
+        values[position] = table[part][tuple(choice[end.cut][:, end.side] for end in fragment.ends)]
+    relative = ((1 - values**2) / shots * _products_of_others(values) ** 2).sum(axis=0)
     return float(((term.coefficient * factor) ** 2 * relative).sum() ** 0.5)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,10 @@ from harness.run import Runner
 from harness.settle import Settler, wants
 from harness.spec import parse_campaign
 from harness.store import read_records
+from miniapps import load as load_app
+from miniapps.circuit_cutting.finders import interval
+from miniapps.circuit_cutting.flow import planned
+from qdreamer import Workers, detect
 from qdreamer.calibration import calibrate, load, save
 from qdreamer.defaults import typed_in
 
@@ -113,6 +118,27 @@ def test_a_demand_counts_the_fragments_of_the_very_case() -> None:
     demand = demand_of(case("1").params, workers=1)  # type: ignore[arg-type]  # parameters of this app
     assert (demand.executor, demand.cuts, demand.tasks) == ("amplitude", 1, 2)
     assert demand.planning_s > 0
+
+
+def test_the_seconds_of_planning_are_those_of_a_search_that_remembers_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    original, calls = interval._row, []
+    monkeypatch.setattr(interval, "_row", lambda *given: calls.append(1) or original(*given))
+    params = load_app("circuit_cutting").params(family="efficient_su2", n_qubits=9, cuts=2, seed=77)
+    demand_of(params, workers=1)  # type: ignore[arg-type]  # parameters of this app
+    searches = len(calls)
+    planned(params)  # type: ignore[arg-type]  # parameters of this app
+    assert searches == 4  # one that imports and fills caches, three that are timed
+    assert len(calls) == searches  # the last search is remembered
+
+
+def test_large_results_of_deep_cuts_take_their_time() -> None:
+    params = load_app("circuit_cutting").params(family="efficient_su2", n_qubits=6, reps=4, cuts=4, seed=1)
+    demand = demand_of(params, workers=1)  # type: ignore[arg-type]  # parameters of this app
+    assert demand.bytes == 16 * 2 * 4**4  # two fragments, a number for each pair of states of four ends
+    here, one = detect(), Workers(cpu=1)
+    small = replace(demand, jobs=tuple(replace(job, bytes=0.0) for job in demand.jobs))
+    model = typed_in()
+    assert model.cost(demand, one, here).seconds.value > model.cost(small, one, here).seconds.value
 
 
 def test_a_model_is_kept_with_this_machines_fingerprint(tmp_path: Path) -> None:
