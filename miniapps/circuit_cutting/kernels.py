@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import lru_cache, wraps
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar
@@ -17,7 +18,7 @@ from numpy.typing import NDArray
 
 from .._circuits.gates import Circuit
 from .plan import Fragment
-from .states import gram, states, trimmed
+from .states import gram, is_small, states, trimmed
 from .variants import Sampler, steps, to_circuit, ups
 
 if TYPE_CHECKING:
@@ -114,7 +115,8 @@ def _timed(function: Callable[[Work], Answers]) -> Callable[[Work], tuple[float,
 @_timed
 def run_states(work: StateWork) -> Answers:
     """Return the Gram numbers of each fragment; see `states.gram`."""
-    with _pools().limit(limits=work.threads):
+    small = all(is_small(fragment) for fragment in work.fragments)  # no library takes a second thread for these
+    with nullcontext() if small else _pools().limit(limits=work.threads):
         return {(f.index,): _grams(f, work) for f in work.fragments}
 
 

@@ -40,11 +40,13 @@ class Tensor:
 
     def take(self, operator: Array, out: Sequence[tuple[str, int]], axes: Sequence[tuple[str, int]]) -> None:
         """Contract ``axes`` of this tensor with the last axes of ``operator``; the others become ``out``, first."""
-        xp = _module(self.array)
         where = [self.axes.index(axis) for axis in axes]
-        inner = range(len(out), len(out) + len(axes))
-        self.array = xp.tensordot(operator, self.array, axes=(list(inner), where))
-        self.axes = [*out, *(axis for axis in self.axes if axis not in axes)]
+        rest = [place for place in range(len(self.axes)) if place not in where]
+        shape = self.array.shape
+        flat = self.array.transpose(where + rest).reshape(1 << len(where), -1)  # tensordot spends more on its checks
+        found = operator.reshape(-1, 1 << len(where)) @ flat
+        self.array = found.reshape(operator.shape[: len(out)] + tuple(shape[place] for place in rest))
+        self.axes = [*out, *(self.axes[place] for place in rest)]
 
 
 def _module(array: Array) -> Any:

@@ -95,6 +95,25 @@ def test_predictions_that_order_the_choices_are_always_right(drawing: figures.Dr
     assert (best["groups"], best["circuits"], best["top1"], best["regret_max"]) == (30, 15, 1.0, 1.0)
 
 
+def test_records_of_other_families_mend_an_executor_that_is_always_mispredicted() -> None:
+    off = {"mps": 0.001}
+    made = [
+        r.model_copy(
+            update={
+                "prediction": r.prediction.model_copy(
+                    update={"value": r.prediction.value * off.get(r.params["executor"], 1.0)}
+                )
+            }
+        )
+        for r in records()
+        if r.prediction is not None
+    ]
+    rows = table4.draw(figures.Request(summarize(made), provenance(made), made)).points.set_index("chooser")
+    assert rows.loc["Q-Dreamer, micro-benchmarks only", "top1"] < 0.5
+    assert rows.loc["Q-Dreamer and records of all other families", "top1"] == 1.0
+    assert rows.loc["Q-Dreamer and records of 50% of the circuits", "top1"] == 1.0
+
+
 def test_no_constant_answer_is_right_more_often_than_the_best_one(drawing: figures.Drawing) -> None:
     rows = drawing.points.set_index("chooser")
     constants = [name for name in rows.index if name.startswith(("never", "always"))]

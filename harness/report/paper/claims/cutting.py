@@ -152,7 +152,7 @@ def _accuracy(evidence: Evidence) -> Finding:
     if not power:
         return Finding(UNTESTABLE, why="too few decisions to fit the published law to 70 % of the circuits")
     texts = [f"power law {power[0]['top1']:.0%} of {power[0]['groups']} decisions on circuits it has not seen"]
-    others = [row for row in rows if row["chooser"].startswith(("Q-Dreamer", "best constant"))]
+    others = [row for row in rows if row["chooser"].startswith(("Q-Dreamer, micro", "best constant"))]
     texts += [f"{row['chooser']} {row['top1']:.0%}" for row in others]
     why = (
         "circuits of several families; uncut and MPS are among the choices; right = within 5 % or the noise of the best"
