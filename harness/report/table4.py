@@ -55,6 +55,10 @@ SHARES: Final = (0.2, 0.5, 0.7)
 _IDENTITY: Final = ("family", "n_qubits", "depth", "reps", "clusters", "bridges", "angle", "observable", "seed")
 _COLUMNS: Final = ("chooser", "kind", *(field for field in Score.__dataclass_fields__), "source")
 _MODEL: Final = "qdreamer"
+_ROW_IN: Final = 0.24
+_PLOT_IN: Final = 4.4
+_LEFT_IN: Final = 3.7
+"""Sizes of the figure: room for a row, for the axes, and for the names at the left."""
 _FULL: Final = "full"
 _PUBLISHED_WAY: Final = "reference"
 
@@ -342,7 +346,7 @@ def _factor(value: float) -> str:
 
 def _figure(points: pd.DataFrame, caption: str) -> Figure:
     shown = points[~points["chooser"].str.startswith("  ")].iloc[::-1].reset_index(drop=True)
-    figure, axes = style.new_figure(caption)
+    figure, axes = style.new_figure(caption, (_PLOT_IN, _ROW_IN * len(shown)), left_in=_LEFT_IN)
     for place, entry in enumerate(shown.to_dict("records")):
         theirs = entry["kind"] == "published"
         color = style.PROJECTED if theirs else style.INK
@@ -351,6 +355,7 @@ def _figure(points: pd.DataFrame, caption: str) -> Figure:
             axes.plot([entry["top1_low"], entry["top1_high"]], [place, place], "-", color=color, linewidth=1.2)
     axes.set_yticks(range(len(shown)), list(shown["chooser"]), fontsize=8)
     axes.set_xlim(0, 1.02)
+    axes.set_ylim(-0.7, len(shown) - 0.3)
     axes.set_xlabel("share of decisions that were right (95 % interval over circuits)")
     axes.grid(axis="y", visible=False)
     style.headline(figure, "Which way to a value is fastest?", "right within 5 % or the noise of the best")
