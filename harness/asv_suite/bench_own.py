@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 from functools import cache
-from importlib import import_module
 from typing import Any
+
+from .doors import attributes
 
 _CAMPAIGN = {
     "name": "suite",
@@ -13,15 +14,6 @@ _CAMPAIGN = {
     "apps": [{"name": "dispatch", "params": {"n_tasks": list(range(1, 201))}}],
 }
 _TASKS = 4096
-
-
-def _from(module: str, *names: str) -> list[Any]:
-    """Return attributes of a module of the commit under test; what it lacks is shown as n/a."""
-    try:
-        found = import_module(module)
-        return [getattr(found, name) for name in names]
-    except (ImportError, AttributeError) as error:
-        raise NotImplementedError from error
 
 
 def _record() -> dict[str, Any]:
@@ -61,7 +53,7 @@ class Records:
     version = "1"
 
     def setup(self) -> None:
-        (record,) = _from("harness.record", "Record")
+        (record,) = attributes("harness.record", "Record")
         self.read = record.from_line
         self.line = json.dumps(_record()) + "\n"
         self.record = self.read(self.line)
@@ -79,8 +71,8 @@ class Plan:
     version = "1"
 
     def setup(self) -> None:
-        (parse,) = _from("harness.spec", "parse_campaign")
-        (self.expand,) = _from("harness.cases", "expand")
+        (parse,) = attributes("harness.spec", "parse_campaign")
+        (self.expand,) = attributes("harness.cases", "expand")
         self.campaign = parse(_CAMPAIGN)
 
     def time_expand(self) -> None:
@@ -90,7 +82,7 @@ class Plan:
 
 @cache
 def _ran() -> Any:
-    manager_type, description = _from("pilot_quantum", "PilotManager", "PilotDescription")
+    manager_type, description = attributes("pilot_quantum", "PilotManager", "PilotDescription")
     with manager_type() as manager:
         manager.submit_pilot(description(engine="inline"))
         with manager.runtime() as runtime:
@@ -104,7 +96,7 @@ class Trace:
     version = "1"
 
     def setup(self) -> None:
-        (self.summarize,) = _from("pilot_quantum", "summarize")
+        (self.summarize,) = attributes("pilot_quantum", "summarize")
         self.runtime = _ran()
         self.traces = self.runtime.trace().tasks
 
@@ -122,7 +114,7 @@ class Fit:
     number = 1
 
     def setup(self) -> None:
-        self.fit, laws, observation = _from("qdreamer", "fit", "laws", "Observation")
+        self.fit, laws, observation = attributes("qdreamer", "fit", "laws", "Observation")
         try:
             self.law = laws.load("dispatch")
         except LookupError as error:

@@ -166,8 +166,10 @@ def _second_axis(axes: Axes, full_s: float) -> None:
 def _caption(cases: Sequence[CaseSummary], request: Request) -> str:
     once = sorted({cutting.cuts(c) for c in cases if c.main and c.main.n == 1 and c.params["executor"] == "reference"})
     single = f" The published way ran once at {', '.join(map(str, once))} cuts." if once else ""
+    said = any(record.prediction is not None for record in request.records)
+    model = "Dotted: what the cost model said before each run, with its interval. " if said else ""
     return (
-        f"{cutting.measured_words(cases)}{single} Dotted: what the cost model said before each run, with its interval. "
+        f"{cutting.measured_words(cases)}{single} {model}"
         f"{cutting.fairness(cases)} The published figure (36 qubits, GPUs) peaks at 2 cuts; its text has no times. "
         f"{request.origin.sentence()}"
     )

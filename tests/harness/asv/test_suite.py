@@ -14,9 +14,10 @@ from typing import Any
 import pytest
 from asv.results import iter_results
 
-from harness.asv_suite import matrix
+from harness.asv_suite import bench_cases, matrix
 from harness.cases import expand
 from harness.spec import parse_campaign
+from pilot_quantum import TaskState
 from tests.architecture.source import PACKAGES, ROOT
 
 _ADDED = "# another commit\n"
@@ -89,3 +90,19 @@ def test_a_commit_without_a_mini_app_has_no_numbers_of_it(tmp_path: Path, monkey
     assert found["small"]["tasks"] >= 16
     assert found["small"]["error"] == 0.0
     assert found["small"]["seconds"] > 0
+
+
+@pytest.mark.parametrize("case", bench_cases.Cases.params)
+def test_a_case_that_asv_times_computes_its_value(case: str) -> None:
+    suite = bench_cases.Cases()
+    suite.setup(case)
+    suite.time_run(case)
+    done = suite.runtime.traces()
+    suite.teardown(case)
+    assert {trace.state for trace in done} == {TaskState.DONE}
+
+
+def test_a_case_of_a_mini_app_that_a_commit_lacks_is_not_timed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(matrix.CASES, "cutting", ("not_written_yet", {}))
+    with pytest.raises(NotImplementedError):
+        bench_cases.Cases().setup("cutting")
