@@ -12,7 +12,7 @@ from tests.architecture.source import PACKAGES, ROOT, Source, functions, sources
 FILE_LINES = 400
 FUNCTION_LINES = 60
 POSITIONAL = 4
-RESULTS_BYTES = 20 * 1024**2
+RESULTS_BYTES = 32 * 1024**2
 
 _CODE = sources(*PACKAGES)
 _EVERYTHING = sources(*PACKAGES, "tests")
