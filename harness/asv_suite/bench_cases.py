@@ -11,7 +11,7 @@ from typing import Any
 from .doors import attributes
 from .matrix import CASES
 
-_TIMED = ("dispatch 4096", "circuits sampled", "cutting", "state vector gradient", "compression", "vqe")
+_TIMED = ("dispatch 4096", "circuits sampled", "cutting", "state vector gradient", "compression")
 
 
 class Cases:
