@@ -40,7 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         console.print(f"{n_qubits} qubits, {cuts} cuts: {ratio:.3g} times the shots for the same error")
     path = options.results / "peers" / "cutting-shots.json"
     path.parent.mkdir(parents=True, exist_ok=True)
-    whole = {"kind": "computed", "rows": rows, "environment": describe()}
+    whole = {"kind": "projected", "rows": rows, "environment": describe()}
     path.write_text(json.dumps(whole, indent=1) + "\n", "utf-8")
     console.print(f"written: {path}")
 

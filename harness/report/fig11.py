@@ -1,8 +1,8 @@
 """Figure 11: time to the value against the number of cuts, for each executor, beside the uncut circuit.
 
-The right axis reads the same heights as speedup over the uncut state vector. Dotted: what the cost model said of each
-case before it ran, where a calibration was there. The published figure has no numbers in its
-text except that the speedup peaks at two cuts; what the published way does there is measured again.
+The right axis reads the same heights as speedup over the uncut state vector. Broken lines: what the cost model said of
+each case before it ran, where a calibration was there. The published figure has no numbers in its text except that the
+speedup peaks at two cuts; what the published way does there is measured again.
 """
 
 from __future__ import annotations
@@ -167,7 +167,7 @@ def _caption(cases: Sequence[CaseSummary], request: Request) -> str:
     once = sorted({cutting.cuts(c) for c in cases if c.main and c.main.n == 1 and c.params["executor"] == "reference"})
     single = f" The published way ran once at {', '.join(map(str, once))} cuts." if once else ""
     said = any(record.prediction is not None for record in request.records)
-    model = "Dotted: what the cost model said before each run, with its interval. " if said else ""
+    model = "Broken lines: what the cost model said before each run, with its interval. " if said else ""
     return (
         f"{cutting.measured_words(cases)}{single} {model}"
         f"{cutting.fairness(cases)} The published figure (36 qubits, GPUs) peaks at 2 cuts; its text has no times. "

@@ -12,7 +12,6 @@ from miniapps.circuit_cutting.flow import planned
 
 @pytest.mark.parametrize("cuts", [1, 2])
 def test_pennylane_rebuilds_the_exact_value(cuts: int) -> None:
-    pytest.importorskip("pennylane_lightning")
     params = load("circuit_cutting").params(family="efficient_su2", n_qubits=9, cuts=cuts, angle=0.4)
     circuit, found, _ = planned(params)
     assert len(found.gates) == cuts
