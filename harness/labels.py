@@ -7,7 +7,7 @@ from math import floor, isfinite, log10
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Hashable, Iterable, Mapping, Sequence
 
 
 _PREFIXES = {-3: "n", -2: "µ", -1: "m", 0: "", 1: "k", 2: "M", 3: "G", 4: "T"}
@@ -48,7 +48,8 @@ def axes_at(cases: Iterable[Identified], fixed: str | None) -> list[str]:
     """
     rows = list(cases)
     kept = [name for name in axes(rows) if name != fixed]
-    always = [[pool_id(case.pool) for case in rows], *([_column(rows, fixed)] if fixed else [])]
+    pools: list[Hashable] = [pool_id(case.pool) for case in rows]
+    always = [pools, *([_column(rows, fixed)] if fixed else [])]
     columns = {name: _column(rows, name) for name in kept}
     apart = _parts([*always, *columns.values()])
     for name in reversed(kept.copy()):
@@ -58,11 +59,11 @@ def axes_at(cases: Iterable[Identified], fixed: str | None) -> list[str]:
     return kept
 
 
-def _column(cases: Sequence[Identified], name: str) -> list[str]:
-    return [_text(case.params.get(name)) for case in cases]
+def _column(cases: Sequence[Identified], name: str) -> list[Hashable]:
+    return [_identity(case.params.get(name)) for case in cases]
 
 
-def _parts(columns: Sequence[Sequence[str]]) -> int:
+def _parts(columns: Sequence[Sequence[Hashable]]) -> int:
     """Return how many different rows these columns make."""
     return len(set(zip(*columns, strict=True)))
 
@@ -133,10 +134,13 @@ def quantity(number: float | None, unit: str, *, digits: int = 3) -> str:
 
 
 def _distinct(values: Iterable[Any]) -> list[Any]:
-    return sorted({_text(item): item for item in values}.values(), key=order)
+    return sorted({_identity(item): item for item in values}.values(), key=order)
 
 
-def _text(item: Any) -> str:
+def _identity(item: Any) -> Hashable:
+    """Return what is equal for equal items only: 1, 1.0, True and "1" are four."""
+    if item is None or isinstance(item, bool | int | float | str):
+        return type(item), item
     return json.dumps(item, sort_keys=True, default=str)
 
 

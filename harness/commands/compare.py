@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 _ORDER: Final = ("worse", "better", "undecided", "same")
 _COLOURS: Final = {"worse": "bold red", "better": "green", "undecided": "yellow", "same": "dim"}
-_ROWS_SHOWN: Final = 30
+_ROWS_SHOWN: Final = 60
 
 _Filters = Annotated[
     list[str] | None,
@@ -51,7 +51,7 @@ def compare(
     threshold: Annotated[
         float, typer.Option("--threshold", min=0.0, max=10.0, help="Smallest relevant change, 0.05 = 5 %.")
     ] = 0.05,
-    show_all: Annotated[bool, typer.Option("--all", help="Show every row, unchanged ones of long tables too.")] = False,
+    show_all: Annotated[bool, typer.Option("--all", help="Show every row of a long table.")] = False,
     as_json: Json = False,
 ) -> int:
     """Compare measured records of two results directories, or of two commits in one.
@@ -114,10 +114,8 @@ def _show(found: ComparisonSet, *, everything: bool) -> None:
     from harness.labels import axes, pool_names
 
     rows = sorted(found.comparisons, key=lambda c: _ORDER.index(c.verdict))
-    hidden = 0
-    if not everything and len(rows) > _ROWS_SHOWN:
-        shown = [c for c in rows if c.verdict != "same"]
-        rows, hidden = shown, len(rows) - len(shown)
+    hidden = 0 if everything else max(0, len(rows) - _ROWS_SHOWN)
+    rows = rows[: len(rows) - hidden]
     if rows:
         varying, pools = list(axes(rows)), pool_names(c.pool for c in rows)
         several = len({c.app for c in rows}) > 1
@@ -150,7 +148,7 @@ def _summary(found: ComparisonSet, hidden: int) -> None:
     console = out()
     counts = ", ".join(f"{found.count(v)} {v}" for v in _ORDER if found.count(v)) or "nothing compared"
     console.print(
-        f"B against A: {counts}{f' ({hidden} rows of the same not shown: --all)' if hidden else ''}", style="bold"
+        f"B against A: {counts}{f' (the last {hidden:,} rows are not shown: --all)' if hidden else ''}", style="bold"
     )
     if found.answers_differ:
         keys = ", ".join(found.answers_differ[:5]) + (" …" if len(found.answers_differ) > 5 else "")

@@ -62,10 +62,12 @@ def applies(cases: Sequence[CaseSummary]) -> bool:
 def draw(request: Request) -> Drawing:
     """Draw the figure from a campaign's cases, of which `applies` must be true."""
     cases = _usable(request.cases)
-    looks = series.looks(_series_names(cases))
-    rows = [*_measured(cases), *_published(), *_projected(cases), *_by_formula(cases)]
+    names = _series_names(cases)
+    looks = series.looks(names)
+    rows = [*_measured(cases, names), *_published(), *_projected(cases), *_by_formula(cases)]
     points = pd.DataFrame(rows, columns=list(_COLUMNS))
-    caption = _caption(cases, points, request, series.crowd_note(looks))
+    parts = [_measured_text(cases) + _followers(cases, names), series.crowd_note(looks)]
+    caption = " ".join([*filter(None, parts), *_other_texts(cases, points), request.origin.sentence()])
     with style.styled():
         figure = _figure(points, cases, {_joined(name): look for name, look in looks.items()}, caption)
     return Drawing("fig6", figure, points, caption, view=_view(points))
@@ -95,9 +97,9 @@ def _usable(cases: Sequence[CaseSummary]) -> list[CaseSummary]:
 # ---------------------------------------------------------------- the points
 
 
-def _measured(cases: Sequence[CaseSummary]) -> list[_Row]:
+def _measured(cases: Sequence[CaseSummary], names: Sequence[tuple[str, str]]) -> list[_Row]:
     rows = []
-    for case, name in zip(cases, _series_names(cases), strict=True):
+    for case, name in zip(cases, names, strict=True):
         if case.main is not None:
             counts = int(case.params["n_qubits"]), int(case.params["n_circuits"]), case.main.n
             times = case.main.median, case.main.low, case.main.high
@@ -242,9 +244,8 @@ def _subtitle(cases: Sequence[CaseSummary]) -> str:
 # ---------------------------------------------------------------- the caption
 
 
-def _caption(cases: Sequence[CaseSummary], points: pd.DataFrame, request: Request, crowd: str) -> str:
-    kinds = set(points["kind"])
-    parts = [_measured_text(cases), *([crowd] if crowd else [])]
+def _other_texts(cases: Sequence[CaseSummary], points: pd.DataFrame) -> list[str]:
+    kinds, parts = set(points["kind"]), []
     if not _as_published(points):
         parts.append(f"Heights are the time of a batch / its circuits; the right axis multiplies them by {BATCH:,}.")
     if "published" in kinds:
@@ -255,25 +256,25 @@ def _caption(cases: Sequence[CaseSummary], points: pd.DataFrame, request: Reques
         parts.append(_projected_text(cases))
     if emulated := _emulated(cases):
         parts.append(_formula_text(emulated))
-    return " ".join([*parts, request.origin.sentence()])
+    return parts
 
 
 def _measured_text(cases: Sequence[CaseSummary]) -> str:
     sizes = sorted({int(case.params["n_circuits"]) for case in cases})
     batch = f"{sizes[0]:,}" if len(sizes) == 1 else f"{sizes[0]:,} to {sizes[-1]:,}"
     few = " (fewer than 6 repeats: their range)" if any(case.main and case.main.n < 6 for case in cases) else ""
-    return f"Measured: median and its 95 % interval{few} for batches of {batch} circuits{_followers(cases)}."
+    return f"Measured: median and its 95 % interval{few} for batches of {batch} circuits"
 
 
-def _followers(cases: Sequence[CaseSummary]) -> str:
-    """Say what else changes along a series besides the width and the size of the batch."""
+def _followers(cases: Sequence[CaseSummary], names: Sequence[tuple[str, str]]) -> str:
+    """Say what else changes along a series besides the width and the size of the batch; ends the sentence."""
     along: dict[tuple[str, str], list[CaseSummary]] = defaultdict(list)
-    for case, name in zip(cases, _series_names(cases), strict=True):
+    for case, name in zip(cases, names, strict=True):
         along[name].append(case)
     changing = {name for group in along.values() for name in axes_of(group)} - {"n_qubits", "n_circuits"}
     levels = {name: found for name, found in axes_of(cases).items() if name in changing}
     texts = [f"{name} {value(found[0])} to {value(found[-1])}" for name, found in levels.items()]
-    return f"; with the width change {', '.join(texts)}" if texts else ""
+    return f"; with the width change {', '.join(texts)}." if texts else "."
 
 
 def _projected_text(cases: Sequence[CaseSummary]) -> str:

@@ -97,16 +97,25 @@ def summarize(records: Iterable[Record]) -> list[CaseSummary]:
     groups: dict[tuple[str, str, str], list[Record]] = defaultdict(list)
     for record in counting(records):
         groups[record.campaign, record.key, record.kind].append(record)
-    return sorted((_summary(group) for group in groups.values()), key=_place)
+    samples = [_samples([record for record in group if record.status == "ok"]) for group in groups.values()]
+    found = iter(statistics([values for by_name in samples for values in by_name.values()]))
+    metrics = [{name: next(found) for name in by_name} for by_name in samples]
+    return sorted(map(_summary, groups.values(), metrics), key=_place)
 
 
-def statistics(samples: Sequence[float]) -> Statistics:
-    """Return the statistics of at least one sample."""
-    values = np.sort(np.asarray(samples, dtype=float))
-    n = len(values)
-    tail = _tail(n)
-    q1, median, q3 = (float(q) for q in np.quantile(values, [0.25, 0.5, 0.75]))
-    return Statistics(n, median, q1, q3, float(values[tail - 1]), float(values[n - tail]))
+def statistics(samples: Sequence[Sequence[float]]) -> list[Statistics]:
+    """Return the statistics of each list of at least one sample, in order."""
+    by_size: dict[int, list[int]] = defaultdict(list)
+    for place, values in enumerate(samples):
+        by_size[len(values)].append(place)
+    found: dict[int, Statistics] = {}
+    for n, places in by_size.items():
+        ordered = np.sort(np.array([samples[place] for place in places], dtype=float), axis=1)
+        q1, median, q3 = np.quantile(ordered, [0.25, 0.5, 0.75], axis=1)
+        tail = _tail(n)
+        rows = np.column_stack([median, q1, q3, ordered[:, tail - 1], ordered[:, n - tail]]).tolist()
+        found.update((place, Statistics(n, *row)) for place, row in zip(places, rows, strict=True))
+    return [found[place] for place in range(len(samples))]
 
 
 @cache
@@ -115,10 +124,9 @@ def _tail(n: int) -> int:
     return max(1, int(stats.binom.ppf((1 - LEVEL) / 2, n, 0.5)))
 
 
-def _summary(group: list[Record]) -> CaseSummary:
+def _summary(group: list[Record], metrics: dict[str, Statistics]) -> CaseSummary:
     first, good = group[0], [record for record in group if record.status == "ok"]
     metric, rate = _main_metric(good), _rate_metric(good)
-    samples, rates = _samples(good, metric), _samples(good, rate)
     described = good[0].metrics[metric] if metric else None
     return CaseSummary(
         key=first.key,
@@ -130,20 +138,24 @@ def _summary(group: list[Record]) -> CaseSummary:
         metric=metric,
         unit=described.unit if described else "",
         better=described.better if described else "none",
-        main=statistics(samples) if samples else None,
-        rate=float(np.median(rates)) if rates else None,
+        main=metrics.get(metric),
+        rate=metrics[rate].median if rate in metrics else None,
         rate_unit=good[0].metrics[rate].unit if rate else "",
         statuses=dict(sorted(Counter(record.status for record in group).items())),
         checks=dict(sorted(Counter(record.check.verdict for record in group).items())),
         digests=tuple(sorted({record.digest for record in group if record.digest})),
-        metrics=_all_metrics(good),
+        metrics=metrics,
     )
 
 
-def _all_metrics(good: Sequence[Record]) -> dict[str, Statistics]:
-    names = dict.fromkeys(name for record in good for name in record.metrics)
-    found = {name: _samples(good, name) for name in names}
-    return {name: statistics(samples) for name, samples in found.items() if samples}
+def _samples(good: Sequence[Record]) -> dict[str, list[float]]:
+    """Return the values of each metric that any of these records measured."""
+    found: dict[str, list[float]] = {}
+    for record in good:
+        for name, metric in record.metrics.items():
+            if metric.value is not None:
+                found.setdefault(name, []).append(float(metric.value))
+    return found
 
 
 def _main_metric(good: Sequence[Record]) -> str:
@@ -156,11 +168,6 @@ def _rate_metric(good: Sequence[Record]) -> str:
     metrics = good[0].metrics if good else {}
     rates = (name for name, m in metrics.items() if m.better == "higher" and m.unit.endswith("/s"))
     return next(rates, "")
-
-
-def _samples(good: Sequence[Record], name: str) -> list[float]:
-    found = (record.metrics[name].value for record in good if name in record.metrics)
-    return [float(value) for value in found if value is not None]
 
 
 def _place(summary: CaseSummary) -> tuple[Any, ...]:

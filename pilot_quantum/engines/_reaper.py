@@ -17,9 +17,12 @@ import select
 import shutil
 import signal
 import sys
+import time
 
 LOOK_S = 1.0
 """How often it looks whether the driver is still its parent."""
+DYING_S = 2.0
+"""How long it takes at most to remove a directory."""
 
 
 def main() -> None:
@@ -44,8 +47,11 @@ def main() -> None:
     for group in groups:
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.kill(-group, signal.SIGKILL)
-    for directory in directories:
-        shutil.rmtree(directory, ignore_errors=True)
+    until = time.monotonic() + DYING_S
+    for directory in directories:  # again, where somebody who was dying put a last file there
+        while os.path.lexists(directory) and time.monotonic() < until:
+            shutil.rmtree(directory, ignore_errors=True)
+            time.sleep(0.01)
 
 
 if __name__ == "__main__":

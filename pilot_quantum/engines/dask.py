@@ -25,6 +25,8 @@ from .base import AbstractEngine, EngineEvents, WorkerSlot
 
 dask, distributed = import_dask()
 _GRACE_S = 5.0
+_settings = threading.Lock()
+"""Held while Dask's settings, which are the process's, are those of a cluster that starts."""
 
 
 class DaskEngine(AbstractEngine):
@@ -205,13 +207,16 @@ class _DaskWorker:
 
 def _start_cluster(directory: str, host: str) -> Any:
     """Start a scheduler on one interface that serves TLS only, without workers and without a dashboard."""
-    with dask.config.set(
-        {
-            "temporary-directory": directory,
-            "distributed.scheduler.http.routes": [],
-            "distributed.scheduler.worker-ttl": None,  # a task may hold a worker's interpreter lock for hours
-            "distributed.scheduler.allowed-failures": 0,
-        }
+    with (
+        _settings,
+        dask.config.set(
+            {
+                "temporary-directory": directory,
+                "distributed.scheduler.http.routes": [],
+                "distributed.scheduler.worker-ttl": None,  # a task may hold a worker's interpreter lock for hours
+                "distributed.scheduler.allowed-failures": 0,
+            }
+        ),
     ):
         cluster = distributed.LocalCluster(
             n_workers=0,

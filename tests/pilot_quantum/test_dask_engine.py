@@ -13,6 +13,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,8 @@ import pytest
 from pilot_quantum import Pilot, PilotDescription, PilotManager, Retries, TaskDescription, WorkerLost
 
 # As the engine imports it, for the sake of the tests that follow in this process.
-distributed: Any = pytest.importorskip("pilot_quantum.engines.dask").distributed
+dask_engine: Any = pytest.importorskip("pilot_quantum.engines.dask")
+distributed: Any = dask_engine.distributed
 pytestmark = [pytest.mark.timeout(90), pytest.mark.xdist_group("dask")]
 
 DASK = PilotDescription("dask", engine="dask", cores_per_node=2, launcher_options={"oversubscribe": True})
@@ -218,6 +220,19 @@ def start_driver(temporary: Path, *message: Any) -> subprocess.Popen[bytes]:
     with driver.stdin as pipe:
         pipe.write(pickle.dumps(message))
     return driver
+
+
+def test_clusters_that_start_at_once_have_their_files_in_their_own_places(tmp_path: Path) -> None:
+    places = [tmp_path / name for name in "abcd"]
+    for place in places:
+        place.mkdir()
+    with ThreadPoolExecutor(len(places)) as pool:
+        clusters = list(pool.map(lambda place: dask_engine._start_cluster(str(place), "127.0.0.1"), places))
+    try:
+        assert [Path(cluster.scheduler.local_directory).parents[1] for cluster in clusters] == places
+    finally:
+        for cluster in clusters:
+            cluster.close()
 
 
 def test_a_driver_with_two_clusters_ends_in_silence_and_leaves_no_file(tmp_path: Path) -> None:

@@ -133,6 +133,17 @@ def test_a_regression_ends_with_5_and_is_the_first_row(tmp_path, make_campaign, 
     assert qhpc(capsys, "compare", b, a)[0] == 0
 
 
+def test_of_a_long_table_the_first_rows_are_shown_and_the_others_counted(
+    tmp_path, make_campaign, write_store, capsys
+) -> None:
+    widths = range(2, 32)  # on three engines, with one compared metric each
+    a, b = (write_store(tmp_path / str(seed), make_campaign(seed=seed, widths=widths)) for seed in (1, 2))
+    _, shown, _ = qhpc(capsys, "compare", a, b)
+    assert shown.count("time_to_value_s") == 60
+    assert "(the last 30 rows are not shown: --all)" in shown
+    assert qhpc(capsys, "compare", a, b, "--all")[1].count("time_to_value_s") == 90
+
+
 def test_json_holds_every_number_and_is_strict(tmp_path, make_campaign, write_store, capsys) -> None:
     a = write_store(tmp_path / "a", make_campaign(seed=1, widths=(2,)))
     code, out, _ = qhpc(capsys, "compare", a, write_store(tmp_path / "b", make_campaign(seed=2, widths=(2,))), "--json")

@@ -15,7 +15,7 @@ from .conftest import make_record
 
 
 def _case(app: str, metrics: dict[str, float], **params: Any) -> CaseSummary:
-    found: dict[str, Statistics] = {name: statistics([value]) for name, value in metrics.items()}
+    found: dict[str, Statistics] = {name: statistics([[value]])[0] for name, value in metrics.items()}
     return CaseSummary(
         key=str(abs(hash((app, str(params))))),
         campaign="c",
