@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
@@ -75,6 +76,7 @@ def compare(
         _read(a, [*both, *(baseline or [])]),
         _read(b or a, [*both, *(candidate or [])]),
     ]
+    gc.freeze()  # the records stay to the end: no need for the collector to look at them again and again
     found = library.compare(*sides, metrics=metric or (), rules=Rules(threshold=threshold))
     if as_json:
         emit(_as_dict(found))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -44,6 +45,7 @@ def report(
         raise missing(error) from error
 
     campaigns, damaged = read_campaigns(_place(target, results))
+    gc.freeze()  # the records stay to the end: no need for the collector to look at them again and again
     reports = write_report(campaigns, figure=figure, out=directory)
     if as_json:
         emit({"campaigns": [_as_dict(one) for one in reports], "damaged": _damaged(damaged)})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -35,6 +36,7 @@ def status(
     found = []
     for directory, campaign in _directories(target, results):
         stored = read_records(directory)
+        gc.freeze()  # the records stay to the end: no need for the collector to look at them again and again
         found.append((directory, _states(campaign, stored.records), stored.damaged))
     answer = jobs_of([directory for directory, _ in _directories(target, results)])
     if as_json:

@@ -93,10 +93,10 @@ def read_campaigns(results: Path) -> tuple[list[StoredCampaign], list[DamagedLin
     groups: dict[tuple[str, Path], list[Record]] = defaultdict(list)
     damaged: list[DamagedLine] = []
     for file in record_files(results):
-        found = read_records(file)
+        found, place = read_records(file), file.parent.parent
         damaged += found.damaged
         for record in found.records:
-            groups[record.campaign, file.parent.parent].append(record)
+            groups[record.campaign, place].append(record)
     if not groups:
         raise NothingToReport(f"{results}: no records there; `qhpc run` writes them")
     return [StoredCampaign(name, place, groups[name, place]) for name, place in sorted(groups)], damaged
