@@ -139,7 +139,7 @@ def measure(records: int, rounds: int) -> list[Cost]:
 
 
 def _commands(place: Path, records: int) -> dict[str, list[str]]:
-    """Write stores of this many records in total below ``place`` and return the words of the commands that read them."""
+    """Write stores of this many records below ``place``; return the words of the commands that read them."""
     whole, a, b = (place / name for name in ("whole", "a", "b"))
     write_store(whole, records, seed=0, commit="a" * 40)
     for side, seed, commit in ((a, 1, "a" * 40), (b, 2, "b" * 40)):
