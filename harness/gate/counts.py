@@ -46,10 +46,12 @@ class Count:
     change: Change
 
 
-def compared(base: Mapping[str, Numbers], head: Mapping[str, Numbers], *, tolerance: float = 0.0) -> list[Count]:
-    """Compare the counts of cases that both sides have; ``tolerance`` is the relative change that is allowed."""
+def compared(
+    base: Mapping[str, Numbers], head: Mapping[str, Numbers], *, tolerances: Mapping[str, float] | None = None
+) -> list[Count]:
+    """Compare the counts of cases that both sides have; ``tolerances`` are relative changes to allow, by name."""
     return [
-        _count(case, name, (base[case][name], head[case][name]), tolerance)
+        _count(case, name, (base[case][name], head[case][name]), (tolerances or {}).get(name, 0.0))
         for case in base
         for name in base[case]
         if name in head.get(case, {})

@@ -8,36 +8,41 @@ from __future__ import annotations
 
 import gc
 import json
+import statistics
 import sys
 import tracemalloc
 from typing import Any
 
 _TASKS = 2000
+_SAMPLES = 7
 _CASES = 20
 
 
-def _weigh() -> dict[str, int]:
+def _weigh() -> dict[str, float]:
     """Return the bytes of a line of records, and of a task that has ended and is still held."""
     return {"record_bytes": len(_record().to_line().encode()), "held_task_bytes": _held_bytes()}
 
 
-def _held_bytes() -> int:
+def _held_bytes() -> float:
+    """Return the median of some samples: what is on its way between threads varies."""
     from pilot_quantum import PilotDescription, PilotManager
 
+    gc.disable()
     with PilotManager() as manager:
         manager.submit_pilot(PilotDescription(engine="inline"))
-        for task in manager.submit_tasks(abs, range(_TASKS)):  # so that queues and tables have their size
-            task.result()
-        gc.collect()
-        gc.disable()
-        tracemalloc.start()
-        before = tracemalloc.get_traced_memory()[0]
-        tasks = manager.submit_tasks(abs, range(_TASKS))
-        for task in tasks:
-            task.result()
-        occupied = tracemalloc.get_traced_memory()[0] - before
-        tracemalloc.stop()
-        return round(occupied / len(tasks))
+        return statistics.median(_bytes_of_tasks(manager) for _ in range(_SAMPLES))
+
+
+def _bytes_of_tasks(manager: Any) -> float:
+    gc.collect()
+    tracemalloc.start()
+    before = tracemalloc.get_traced_memory()[0]
+    tasks = manager.submit_tasks(abs, range(_TASKS))
+    for task in tasks:
+        task.result()
+    occupied = tracemalloc.get_traced_memory()[0] - before
+    tracemalloc.stop()
+    return occupied / len(tasks)
 
 
 def _record() -> Any:

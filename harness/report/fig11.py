@@ -113,7 +113,8 @@ def _predicted(rows: Sequence[tuple[Any, ...]], records: Sequence[Record]) -> li
 
 def _series(case: CaseSummary, cases: Sequence[CaseSummary]) -> str:
     many = len({cutting.workers(other) for other in cases}) > 1
-    return cutting.name_of(case) + (f", {cutting.workers(case)} workers" if many else "")
+    workers = cutting.workers(case)
+    return cutting.name_of(case) + (f", {workers} worker{'s' if workers > 1 else ''}" if many else "")
 
 
 def _full_s(cases: Sequence[CaseSummary]) -> dict[int, float]:

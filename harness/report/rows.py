@@ -62,7 +62,7 @@ def stacked(points: pd.DataFrame, parts: Mapping[str, str], text: Text) -> Figur
         bars = axes.barh(range(len(points)), values, left=left, height=0.66, color=style.COLOURS[number], label=name)
         left = [a + b for a, b in zip(left, values, strict=True)]
         handles.append((bars, name))
-    series.legend(axes, {"measured": handles})
+    series.legend(axes, {_kind(points): handles})
     return drawn
 
 
@@ -81,7 +81,7 @@ def dots(points: pd.DataFrame, columns: tuple[str, str, str], text: Text, *, log
         handles.append((drawing.lines[0], str(name)))
     if log:
         series.log_axis(axes, text.unit, "x")
-    series.legend(axes, {"measured": handles})
+    series.legend(axes, {_kind(points): handles})
     return drawn
 
 
@@ -105,8 +105,12 @@ def pairs(points: pd.DataFrame, columns: Mapping[str, str], text: Text) -> Figur
         (marks,) = axes.plot(values, places, linestyle="none", markersize=8, markeredgewidth=1.6, **look)
         handles.append((marks, columns[name]))
     series.log_axis(axes, text.unit, "x")
-    series.legend(axes, {"measured": handles})
+    series.legend(axes, {_kind(points): handles})
     return drawn
+
+
+def _kind(points: pd.DataFrame) -> str:
+    return "measured" if set(points["kind"]) == {"measured"} else series.MIXED
 
 
 def _canvas(points: pd.DataFrame, text: Text) -> tuple[Figure, Axes]:

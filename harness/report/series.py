@@ -40,6 +40,8 @@ _LEGEND_LINE_IN: Final = 0.19
 Legends = dict[str, list[tuple[Any, str]]]
 """Handle and label of each series, by kind."""
 HEADINGS: Final = {"measured": "Measured here", "published": "Published", "projected": "Projected"}
+MIXED: Final = "measured, projected"
+"""Kind of what holds for measured and for projected points alike; it is its heading too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,7 +220,7 @@ def legend(axes: Axes, groups: Legends, *, shift_in: float = 0.2) -> None:
                 axes,
                 [handle for handle, _ in entries],
                 labels,
-                title=HEADINGS[kind],
+                title=HEADINGS.get(kind, kind.capitalize()),
                 alignment="left",
                 loc="upper left",
                 bbox_to_anchor=(1 + shift_in / width, 1 - down / height),

@@ -83,7 +83,7 @@ def build(results: Path, out: Path, *, asv_html: Path | None = None) -> Site:
         overview.paper_page(results, out),
         comparisons.models_page(shown),
         comparisons.middleware_page(results, shown, out),
-        comparisons.history_page(shown, comparisons.asv_results(results), _asv_link(asv_html, out)),
+        comparisons.history_page(results, shown, _asv_link(asv_html, out)),
         comparisons.environment_page(shown),
     ]
     for one in shown:

@@ -16,6 +16,7 @@ from harness.report import dispatch_peers, figures
 from harness.state import MAIN_METRIC
 
 from . import charts
+from .costs import costs_sections
 from .page import Cell, Grid, Link, Page, Section, cell, chart_block, grid, picture
 
 if TYPE_CHECKING:
@@ -228,15 +229,15 @@ def _ratio_chart(name: str, found: Any) -> list[Any]:
 # ---------------------------------------------------------------- commits
 
 
-def history_page(campaigns: Sequence[Shown], asv: Sequence[Mapping[str, Any]], asv_pages: str) -> Page:
+def history_page(results: Path, campaigns: Sequence[Shown], asv_pages: str) -> Page:
     """Return the page of what changed from commit to commit.
 
     Parameters
     ----------
+    results
+        The results directory.
     campaigns
         Those with records.
-    asv
-        Results of asv, see `asv_results`.
     asv_pages
         What leads to asv's own pages; empty if they are not there.
     """
@@ -245,15 +246,7 @@ def history_page(campaigns: Sequence[Shown], asv: Sequence[Mapping[str, Any]], a
         "Over commits",
         "Cases that were measured at more than one commit, and the history of our own costs.",
     )
-    if asv_pages:
-        page.sections.append(Section("asv", links=[Link("asv's own pages", asv_pages)]))
-    series = _asv_series(asv)
-    if series:
-        label = f"asv's results over commits: {len(series)} benchmarks"
-        block = chart_block(charts.history(series, "relative to the first commit"), label, "Lower is better.")
-        page.sections.append(Section("Our own costs", charts=[block]))
-    else:
-        page.sections.append(Section("Our own costs", ["No history of more than one commit is recorded by asv yet."]))
+    page.sections.extend(costs_sections(results, asv_pages))
     found = [(one, pairs) for one in campaigns if (pairs := _by_commit(one.records))]
     for one, commits in found:
         if len(commits) > 1:
@@ -289,39 +282,6 @@ def _commit_section(one: Shown, commits: Sequence[tuple[str, list[Record]]]) -> 
         return Section(one.name, [f"{len(commits)} commits, but no case was measured at both {first} and {last}."])
     table = Grid(f"commits-{one.name}", title, ("case", "verdict", "ratio", "why"), rows, frozenset({"ratio"}))
     return Section(one.name, links=[Link(f"Campaign {one.name}", one.path)], grids=[table])
-
-
-def asv_results(results: Path) -> list[dict[str, Any]]:
-    """Return the result files of asv below ``results/asv``: commit, date, and numbers by benchmark; oldest first."""
-    found = []
-    for file in sorted((results / "asv").glob("*/*.json")):
-        if file.name == "machine.json":
-            continue
-        try:
-            data = json.loads(file.read_text("utf-8"))
-            numbers = {name: _asv_number(value) for name, value in data["results"].items()}
-            found.append({"commit": data["commit_hash"][:10], "date": data["date"], "numbers": numbers})
-        except (ValueError, KeyError, TypeError):
-            continue
-    return sorted(found, key=lambda entry: entry["date"])
-
-
-def _asv_number(value: Any) -> float | None:
-    """Return the one number of a benchmark without parameters; its results are the first column."""
-    column = value[0] if isinstance(value, list) and value else value
-    if isinstance(column, list):
-        column = column[0] if len(column) == 1 else None
-    return float(column) if isinstance(column, int | float) else None
-
-
-def _asv_series(asv: Sequence[Mapping[str, Any]]) -> dict[str, list[tuple[str, float]]]:
-    series: dict[str, list[tuple[str, float]]] = defaultdict(list)
-    for entry in asv:
-        for name, number in entry["numbers"].items():
-            if number is not None and number > 0:
-                series[name].append((entry["commit"], number))
-    several = {name: points for name, points in series.items() if len({commit for commit, _ in points}) > 1}
-    return {name: [(commit, number / points[0][1]) for commit, number in points] for name, points in several.items()}
 
 
 # ---------------------------------------------------------------- environment

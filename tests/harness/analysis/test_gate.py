@@ -60,7 +60,7 @@ def test_a_count_is_gated_where_repeats_agree(name: str, base: list[float], head
 
 def test_a_tolerance_is_relative() -> None:
     sides = {"p": {"instructions": [1000.0, 1004.0]}}, {"p": {"instructions": [1003.0]}}
-    assert compared(*sides, tolerance=0.005)[0].change == "same"
+    assert compared(*sides, tolerances={"instructions": 0.005})[0].change == "same"
     assert compared(*sides)[0].change == "varies"
 
 

@@ -11,7 +11,6 @@ import pytest
 
 from harness.cli import main
 from harness.report.site import Site, build
-from harness.report.site.comparisons import asv_results
 from harness.report.summary import summarize
 from harness.store import read_records
 from tests.harness.publication import html, made_up, stores
@@ -181,15 +180,19 @@ def test_asv_histories_and_pages_are_taken_in(tmp_path: Path) -> None:
     machine.mkdir(parents=True)
     (machine / "machine.json").write_text("{}", "utf-8")
     for number, commit in enumerate(("a" * 40, "b" * 40)):
-        results = {"suite.track_seconds": [[1.0 + number], [], "version"], "suite.broken": [None, [], "version"]}
+        results = {
+            "suite.track_seconds": [[1.0 + number], [], "version"],
+            "suite.broken": [None, [], "version"],
+            "cases.time_run": [[4.0, 2.0 + number, float("nan")], [["'one'", "'two'", "'three'"]], "version"],
+        }
         entry = {"commit_hash": commit, "date": number, "results": results}
         (machine / f"{commit[:8]}-env.json").write_text(json.dumps(entry), "utf-8")
     (tmp_path / "html").mkdir()
     (tmp_path / "html" / "index.html").write_text("<!doctype html><title>asv</title>", "utf-8")
-    found = asv_results(tmp_path / "results")
-    assert [entry["numbers"]["suite.track_seconds"] for entry in found] == [1.0, 2.0]
     made_up.write(tmp_path / "results", made_up.records("fig11", repeats=1))
     site = build(tmp_path / "results", tmp_path / "site", asv_html=tmp_path / "html")
     page = html.read(site.index.parent / "history.html")
-    assert page.charts[0]["data"][0]["y"] == [1, 2]
+    drawn = [{line["name"]: line["y"] for line in chart["data"]} for chart in page.charts]
+    assert drawn == [{"suite.track_seconds": [1, 2]}, {"one": [1, 1], "two": [1, 1.5]}]
+    assert "2.000" in page.text
     assert "asv/index.html" in page.links
