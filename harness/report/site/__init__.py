@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 from harness.errors import UserError
 from harness.report import read_campaigns
 
-from . import campaigns, comparisons, overview
+from . import campaigns, comparisons, overview, peers
 from .page import STATIC, write
 
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ def build(results: Path, out: Path, *, asv_html: Path | None = None) -> Site:
         overview.index_page(shown),
         overview.paper_page(results, out),
         comparisons.models_page(shown),
-        comparisons.middleware_page(results, shown, out),
+        peers.middleware_page(results, shown, out),
         comparisons.history_page(results, shown, _asv_link(asv_html, out)),
         comparisons.environment_page(shown),
     ]

@@ -42,6 +42,14 @@ class Drawn:
     files: list[Path]
     below: str
 
+    def page(self, campaign: str) -> str:
+        """Return the path of its page."""
+        return f"figures/{campaign}-{self.drawing.name}.html"
+
+    def title(self, campaign: str) -> str:
+        """Return what it is called."""
+        return campaign if campaign == self.drawing.name else f"{campaign}: {self.drawing.name.replace('_', ' ')}"
+
 
 @dataclass(frozen=True, slots=True)
 class Shown:
@@ -112,12 +120,8 @@ def _facts(one: Shown) -> list[tuple[str, str]]:
     ]
 
 
-def _figure_path(one: Shown, drawn: Drawn) -> str:
-    return f"figures/{one.name}-{drawn.drawing.name}.html"
-
-
 def _figure_section(one: Shown, drawn: Drawn) -> Section:
-    link = Link(f"Picture, points and origin of {drawn.drawing.name}", f"../{_figure_path(one, drawn)}")
+    link = Link(f"Picture, points and origin of {drawn.drawing.name}", f"../{drawn.page(one.name)}")
     chart = charts.of_drawing(drawn.drawing)
     if chart is None:
         return Section(drawn.drawing.name, links=[link], pictures=[_picture(one, drawn)])
@@ -182,7 +186,7 @@ def _trace_section(one: Shown, out: Path) -> Section:
 
 def _figure_page(one: Shown, drawn: Drawn) -> Page:
     drawing = drawn.drawing
-    page = Page(_figure_path(one, drawn), f"{drawing.name} of campaign {one.name}")
+    page = Page(drawn.page(one.name), f"{drawing.name} of campaign {one.name}")
     page.sections.append(
         Section(links=[Link(f"Campaign {one.name}", f"../{one.path}")], pictures=[_picture(one, drawn)])
     )

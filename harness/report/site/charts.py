@@ -6,7 +6,8 @@ and of the grid are the page's and are set there.
 
 from __future__ import annotations
 
-from math import isfinite
+from math import isfinite, log10
+from textwrap import wrap
 from typing import TYPE_CHECKING, Any, Final
 
 from harness.report.series import HEADINGS
@@ -29,6 +30,8 @@ _SYMBOLS: Final = ("circle", "square", "triangle-up", "diamond", "triangle-down"
 _ROW: Final = 26
 _MANY_DECADES: Final = 100.0
 _HEIGHT: Final = 420
+_LEGEND_COLUMNS: Final = 36
+_FEW_STEPS: Final = 12
 
 
 def of_drawing(drawing: Drawing) -> Chart | None:
@@ -69,7 +72,7 @@ def _lines(points: pd.DataFrame, view: View) -> list[Chart]:
 def _series(name: str, kind: str, rows: pd.DataFrame, view: View) -> Chart:
     return {
         "type": "scatter",
-        "name": name,
+        "name": wrapped(name),
         "x": _plain(rows[view.x]),
         "y": _plain(rows[view.y]),
         "legendgroup": kind,
@@ -214,9 +217,18 @@ def _layout(view: View, points: pd.DataFrame) -> Chart:
         layout["yaxis"] = {"type": "category", "automargin": True}
     elif "x" in view.log:
         levels = sorted({level for level in _plain(points[view.x]) if level is not None})
-        if len(levels) <= 12:
+        if len(levels) <= _FEW_STEPS:
             layout["xaxis"] |= {"tickmode": "array", "tickvals": levels, "ticktext": [f"{level:g}" for level in levels]}
+    elif _few_whole_numbers(_plain(points[view.x])):
+        layout["xaxis"]["dtick"] = 1
     return layout
+
+
+def _few_whole_numbers(values: Sequence[Any]) -> bool:
+    """Tell whether an axis counts, so that a tick between two numbers means nothing."""
+    found = [value for value in values if value is not None]
+    whole = all(float(value).is_integer() for value in found)
+    return bool(found) and whole and max(found) - min(found) <= _FEW_STEPS
 
 
 def _ticks(values: Iterable[Any]) -> Chart:
@@ -238,6 +250,11 @@ def _plain(values: Iterable[Any]) -> list[Any]:
 
 def _unboxed(values: Iterable[Any]) -> list[Any]:
     return [value.item() if hasattr(value, "item") else value for value in values]
+
+
+def wrapped(name: str) -> str:
+    """Return a name in lines that fit the legend of a phone."""
+    return "<br>".join(_escaped(line) for line in wrap(name, _LEGEND_COLUMNS)) or name
 
 
 def _escaped(text: str) -> str:
@@ -295,7 +312,7 @@ def history(series: Mapping[str, Sequence[tuple[str, float]]], y_title: str) -> 
         {
             "type": "scatter",
             "mode": "lines+markers",
-            "name": name,
+            "name": wrapped(name),
             "x": [commit for commit, _ in points],
             "y": [value for _, value in points],
             "line": {"color": COLOURS[rank % len(COLOURS)], "width": 2},
@@ -317,7 +334,13 @@ def factors(rows: Sequence[tuple[str, float]], x_title: str) -> Chart:
         "marker": {"color": COLOURS[0]},
         "hovertemplate": "%{y}: %{x:.4g}<extra></extra>",
     }
-    axes = {"xaxis": {"type": "log", "title": {"text": x_title}}, "yaxis": {"type": "category", "automargin": True}}
+    values = [value for _, value in rows]
+    least, most = min([1.0, *values]), max([1.0, *values])
+    shown = [log10(least) - 0.02, log10(most) + 0.05]  # from 1 on, so that a bar is as long as its number is large
+    axes = {
+        "xaxis": {"type": "log", "title": {"text": x_title}, "range": shown, **_ticks([least, most])},
+        "yaxis": {"type": "category", "automargin": True},
+    }
     return {"data": [bar], "layout": {"height": _tall(len(rows)), "showlegend": False, **axes}}
 
 

@@ -12,15 +12,14 @@ from harness.filters import counting
 from harness.labels import axes as axes_of
 from harness.labels import case_label, quantity
 from harness.provenance import commit_of, machine_of
-from harness.report import dispatch_peers, figures
 from harness.state import MAIN_METRIC
 
 from . import charts
 from .costs import costs_sections
-from .page import Cell, Grid, Link, Page, Section, cell, chart_block, grid, picture
+from .page import Cell, Grid, Link, Page, Section, cell, chart_block
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from harness.record import Record
@@ -106,124 +105,6 @@ def _cases(rows: Sequence[Mapping[str, Any]]) -> Grid:
     ]
     note = f"The first {_ROWS} of {len(rows)} cases." if len(rows) > _ROWS else ""
     return Grid("predictions", "Predicted and measured", columns, cells, frozenset(columns[2:]), note)
-
-
-# ---------------------------------------------------------------- middleware
-
-
-def middleware_page(results: Path, campaigns: Sequence[Shown], out: Path) -> Page:
-    """Return the page of ours against bare peers: every file below ``results/peers``."""
-    page = Page(
-        "middleware.html",
-        "Middleware",
-        "The same work through this runtime and through bare peers, in turn in one process, on the same workers.",
-    )
-    for file in sorted((results / "peers").glob("*.json")):
-        page.sections.append(_peer_section(file, out))
-    for one in campaigns:
-        if "dispatch" in one.origin.apps and one.name.startswith("table3"):
-            page.sections.append(Section(f"Engines: {one.name}", links=[Link(f"Campaign {one.name}", one.path)]))
-    if not page.sections:
-        page.sections.append(Section(texts=["No comparison was recorded yet: qhpc peers dispatch"]))
-    return page
-
-
-def _peer_section(file: Path, out: Path) -> Section:
-    try:
-        found = json.loads(file.read_text("utf-8"))
-    except ValueError as error:
-        return Section(file.stem, [f"{file.name} cannot be read: {error}"])
-    if isinstance(found, dict) and "pairings" in found:
-        return _dispatch_section(file, found, out)
-    where = _measured_on(found) if isinstance(found, dict) else ""
-    grids = [grid_ for name, rows in _tables(found) if (grid_ := _flat_grid(f"{file.stem}-{name}", rows)) is not None]
-    return Section(
-        file.stem.replace("_", " "), [where] if where else [], charts=_ratio_chart(file.stem, found), grids=grids
-    )
-
-
-def _dispatch_section(file: Path, found: Mapping[str, Any], out: Path) -> Section:
-    drawing = dispatch_peers.draw(found, file.stem)
-    if drawing is None:
-        return Section(file.stem, ["No no-op was measured."])
-    below = "files/peers"
-    files = figures.write(drawing, out / below, dispatch_peers.origin(found))
-    label = "Tasks per second of ours and of bare peers against the number of tasks"
-    shown = picture(
-        files[0], below, alt=label, caption=drawing.caption, files=[f for f in files if f.suffix != ".json"]
-    )
-    chart = charts.of_drawing(drawing)
-    blocks = [chart_block(chart, label, drawing.caption)] if chart else []
-    tables = [grid(f"{file.stem}-table", drawing.table)] if drawing.table else []
-    return Section(file.stem.replace("_", " "), charts=blocks, pictures=[shown], grids=tables)
-
-
-def _measured_on(found: Mapping[str, Any]) -> str:
-    environment = found.get("environment") or {}
-    machine, git = environment.get("machine") or {}, environment.get("git") or {}
-    if not machine:
-        return ""
-    dirty = " with uncommitted changes" if git.get("dirty") else ""
-    what = f"{machine.get('hostname')} ({machine.get('cpu')}, {machine.get('cores_usable')} cores)"
-    return f"Measured on {what}, commit {str(git.get('commit'))[:10]}{dirty}."
-
-
-def _tables(found: Any) -> Iterable[tuple[str, list[dict[str, Any]]]]:
-    """Yield the lists of objects of a file, whatever it calls them; a summary comes as a list of one."""
-    items = found.items() if isinstance(found, dict) else [("rows", found)]
-    for name, value in items:
-        if isinstance(value, list) and value and all(isinstance(row, dict) for row in value):
-            yield name, value
-        if isinstance(value, dict) and name not in ("environment", "settings") and value:
-            inner = all(isinstance(row, dict) for row in value.values())
-            yield name, [{"": key, **row} for key, row in value.items()] if inner else [value]
-
-
-def _flat_grid(name: str, rows: Sequence[Mapping[str, Any]]) -> Grid | None:
-    flat = [_flat(row) for row in rows]
-    columns = list(dict.fromkeys(key for row in flat for key in row))
-    if not columns:
-        return None
-    cells = [[_any_cell(row.get(column)) for column in columns] for row in flat[:_NUMBERS_SHOWN]]
-    note = f"The first {_NUMBERS_SHOWN} of {len(flat)} rows." if len(flat) > _NUMBERS_SHOWN else ""
-    return Grid(name, name.replace("_", " "), columns, cells, note=note)
-
-
-def _flat(row: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Return the single values of an object, inner ones as ``outer.inner``; samples and loads stay in the file."""
-    found: dict[str, Any] = {}
-    for key, value in row.items():
-        if isinstance(value, dict) and key not in ("rates", "load_before", "samples"):
-            found |= _flat(value, f"{prefix}{key}.")
-        elif isinstance(value, str | int | float) or value is None:
-            found[f"{prefix}{key}"] = value
-    return found
-
-
-def _any_cell(value: Any) -> Cell:
-    if isinstance(value, float):
-        return Cell(f"{value:.4g}", value=value)
-    return Cell("–" if value is None else str(value))
-
-
-def _words_of(row: Mapping[str, Any]) -> str:
-    """Return what a row is about: its texts but for the unit, so that no two bars have one name."""
-    return ", ".join(str(value) for key, value in row.items() if isinstance(value, str) and key != "unit")
-
-
-def _ratio_chart(name: str, found: Any) -> list[Any]:
-    """Return bars of what a file calls ``factor``, by workload; none if it has no such numbers."""
-    rows = found.get("rows") if isinstance(found, dict) else None
-    pairs = [
-        (_words_of(row), float(row["factor"]))
-        for row in rows or []
-        if isinstance(row, dict) and isinstance(row.get("factor"), int | float) and row["factor"] > 0
-    ]
-    if len(pairs) < 2:
-        return []
-    label = f"{name}: by what factor ours is faster, for {len(pairs)} workloads"
-    caption = "Ours divided by the peer: above 1 ours is faster."
-    return [chart_block(charts.factors(pairs, "ours ÷ peer"), label, caption)]
 
 
 # ---------------------------------------------------------------- commits

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from harness.report.paper import ITEMS, regenerate
 from harness.report.paper.draw import NO_DATA, PARTIAL
 
-from .page import Cell, Grid, Page, Section, cell, grid, picture
+from .page import Cell, Grid, Page, Section, cell, grid, picture, thumb
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -35,6 +35,13 @@ def index_page(campaigns: Sequence[Shown]) -> Page:
     lead = "Benchmarks of quantum-HPC mini-apps: what was measured, where, and whether the answers were right."
     page = Page("index.html", "Overview", lead, facts)
     page.sections.append(Section("Campaigns", grids=[_campaigns(campaigns)]))
+    thumbs = [
+        thumb(drawn.files[0], drawn.below, text=drawn.title(one.name), href=drawn.page(one.name))
+        for one in campaigns
+        for drawn in one.drawn
+    ]
+    if thumbs:
+        page.sections.append(Section("Figures", thumbs=thumbs))
     return page
 
 

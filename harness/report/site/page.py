@@ -97,6 +97,17 @@ class Link:
 
 
 @dataclass(frozen=True, slots=True)
+class Thumb:
+    """A small picture that leads to its page."""
+
+    text: str
+    href: str
+    src: str
+    width: int
+    height: int
+
+
+@dataclass(frozen=True, slots=True)
 class Section:
     """A part of a page."""
 
@@ -106,6 +117,7 @@ class Section:
     charts: Sequence[ChartBlock] = ()
     pictures: Sequence[Picture] = ()
     grids: Sequence[Grid] = ()
+    thumbs: Sequence[Thumb] = ()
     code_title: str = ""
     code: str = ""
 
@@ -177,9 +189,20 @@ def _rounded(value: Any) -> Any:
 
 def picture(file: Path, below: str, *, alt: str, caption: str, files: Iterable[Path] = ()) -> Picture:
     """Return a picture whose files lie in the directory ``below`` of the site."""
-    width, height = unpack(">II", file.read_bytes()[16:24])
+    width, height = _size(file)
     named = [(one.name, f"{below}/{one.name}") for one in files]
     return Picture(f"{below}/{file.name}", alt, width, height, caption, named)
+
+
+def thumb(file: Path, below: str, *, text: str, href: str) -> Thumb:
+    """Return a small picture of a file in the directory ``below`` of the site."""
+    return Thumb(text, href, f"{below}/{file.name}", *_size(file))
+
+
+def _size(file: Path) -> tuple[int, int]:
+    """Return width and height of a PNG in pixels."""
+    width, height = unpack(">II", file.read_bytes()[16:24])
+    return width, height
 
 
 def cell(text: str, *, href: str = "", value: float | None = None) -> Cell:

@@ -147,11 +147,21 @@ def test_tasks_over_time_are_drawn_and_exported(site: Site, pages: Pages) -> Non
 
 
 def test_middleware_environment_and_claims_are_told(pages: Pages) -> None:
-    assert pages["middleware.html"].charts[0]["data"][0]["x"] == [4, 2]
     assert "commit 1a2b3c4d5e" in pages["middleware.html"].text
     assert all(words in pages["environment.html"].text for words in ("node1 (made up, 2 cores)", "numpy", "2.2.6"))
     paper = pages["paper.html"].text
     assert all(words in paper for words in ("Two cuts are the best.", "holds", "not testable here", "qhpc paper fig9"))
+
+
+def test_peers_are_told_by_what_differs_with_the_factor_of_each(pages: Pages) -> None:
+    page = pages["middleware.html"]
+    bars = [dict(zip(bar["y"], bar["x"], strict=True)) for chart in page.charts for bar in chart["data"]]
+    assert bars == [
+        {"n_qubits 24: reference": 96, "n_qubits 20: reference": 80},
+        {"4 qubits: theirs": 4, "2 qubits: theirs": 2},
+    ]
+    assert all(words in page.text for words in ("In every row: family ghz.", "80 x", "faster than reference", "160 s"))
+    assert "environment" not in page.text
 
 
 # ---------------------------------------------------------------- around it

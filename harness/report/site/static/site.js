@@ -5,7 +5,7 @@ const dark = window.matchMedia("(prefers-color-scheme: dark)");
 
 // Colours that are hard to see on a dark page, and what stands for them there.
 const LIGHTER = {
-  "#0072B2": "#56A9DC", "#332288": "#9C8CF0", "#8C6D1F": "#D0AE55", "#7A3E9D": "#C48BE6",
+  "#0072B2": "#6F93FF", "#332288": "#C7B8FF", "#8C6D1F": "#D0AE55", "#7A3E9D": "#C48BE6",
   "#3B3B3B": "#D6D6D6", "#6A6A6A": "#BDBDBD", "#949494": "#A8A8A8", "#B5B5B5": "#949494",
 };
 
@@ -32,7 +32,7 @@ function layoutFor(chart, width) {
   const legend = narrow
     ? { orientation: "h", y: -0.25, yanchor: "top", x: 0 }
     : { x: 1.02, y: 1, groupclick: "toggleitem" };
-  const rows = narrow && chart.layout.showlegend !== false ? Math.min(chart.data.length * 18, 400) : 0;
+  const rows = narrow && chart.layout.showlegend !== false ? Math.min(linesOf(chart) * 18, 600) : 0;
   return {
     ...chart.layout,
     height: (chart.layout.height || 420) + rows,
@@ -45,6 +45,10 @@ function layoutFor(chart, width) {
     hoverlabel: { bgcolor: colour("--page"), bordercolor: colour("--line"), font: { color: colour("--ink") } },
     margin: { l: 60, r: 20, t: 20, b: 60 },
   };
+}
+
+function linesOf(chart) {
+  return chart.data.filter((one) => one.showlegend !== false).reduce((sum, one) => sum + (one.name || "").split("<br>").length, 2);
 }
 
 async function draw(place) {
