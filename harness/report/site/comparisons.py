@@ -1,4 +1,4 @@
-"""Pages that lay things side by side: model and measurement, middleware, commits, machines."""
+"""Pages that lay things side by side: model and measurement, commits, machines."""
 
 from __future__ import annotations
 
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from .campaigns import Shown
 
 _ROWS: Final = 500
-_NUMBERS_SHOWN: Final = 40
 _PACKAGES: Final = 40
 
 # ---------------------------------------------------------------- model and measurement
