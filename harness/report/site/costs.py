@@ -19,7 +19,11 @@ Points = list[tuple[str, float]]
 """Commit and number, the oldest first."""
 
 _CHANGED: Final = 30
-_ALONE: Final = "without cases"
+_ALONE: Final = "benchmarks of one number"
+_WARNING: Final = (
+    "A commit was measured when its run came: what the machine did meanwhile is in its numbers. What judges a change "
+    "measures both commits in turn: qhpc gate, or asv continuous --interleave-rounds --bench Cases."
+)
 
 
 def costs_sections(results: Path, asv_pages: str) -> list[Section]:
@@ -43,7 +47,7 @@ def costs_sections(results: Path, asv_pages: str) -> list[Section]:
             groups[benchmark if case else _ALONE][case or benchmark] = points
         blocks = [_chart(name, some) for name, some in groups.items()]
         name = f"Our own costs{f' on {machine}' if len(machines) > 1 else ''}"
-        sections.append(Section(name, links=links, charts=blocks, grids=[_changes(machine, series)]))
+        sections.append(Section(name, [_WARNING], links, charts=blocks, grids=[_changes(machine, series)]))
     return sections
 
 
