@@ -175,12 +175,12 @@ def environment_page(campaigns: Sequence[Shown]) -> Page:
         for record in one.records:
             groups[machine_of(record)].append(record)
     for number, (name, records) in enumerate(sorted(groups.items())):
-        grids = [_machine_grid(f"machine-{number}", records), _package_grid(f"packages-{number}", records)]
+        grids = [_machine_grid(number, name, records), _package_grid(number, name, records)]
         page.sections.append(Section(name, grids=grids))
     return page
 
 
-def _machine_grid(name: str, records: Sequence[Record]) -> Grid:
+def _machine_grid(number: int, machine_name: str, records: Sequence[Record]) -> Grid:
     environments = [record.environment for record in records]
     rows = [("records", f"{len(records):,}"), ("commits", ", ".join(sorted({commit_of(record) for record in records})))]
     machine = environments[-1].get("machine") or {}
@@ -192,13 +192,15 @@ def _machine_grid(name: str, records: Sequence[Record]) -> Grid:
     rows.append(("load before a repeat (1 minute)", f"{min(loads):.2f} to {max(loads):.2f}" if loads else "–"))
     threads = sorted({json.dumps(found.get("threads"), sort_keys=True) for found in environments})
     rows.append(("threads", "; ".join(threads)))
-    return Grid(name, "Machine", ("what", "value"), [[Cell(a), Cell(b)] for a, b in rows])
+    title = f"Machine {machine_name}"
+    return Grid(f"machine-{number}", title, ("what", "value"), [[Cell(a), Cell(b)] for a, b in rows])
 
 
-def _package_grid(name: str, records: Sequence[Record]) -> Grid:
+def _package_grid(number: int, machine_name: str, records: Sequence[Record]) -> Grid:
     versions: dict[str, set[str]] = defaultdict(set)
     for record in records:
         for package, version in (record.environment.get("packages") or {}).items():
             versions[package].add(str(version))
     rows = [[Cell(package), Cell(", ".join(sorted(found)))] for package, found in sorted(versions.items())]
-    return Grid(name, "Packages", ("package", "versions"), rows[:_PACKAGES])
+    title = f"Packages on {machine_name}"
+    return Grid(f"packages-{number}", title, ("package", "versions"), rows[:_PACKAGES])

@@ -68,7 +68,7 @@ def _changes(machine: str, series: dict[tuple[str, str], Points]) -> Grid:
         rows.append([*texts, *numbers, Cell(f"{after / before:.3f}", value=after / before)])
     columns = ("benchmark", "case", "first commit", "last commit", "before", "after", "after ÷ before")
     note = f"The {_CHANGED} of {len(changed)} that changed most." if len(changed) > _CHANGED else ""
-    return Grid(f"costs-{machine}", "What changed most", columns, rows, frozenset(columns[4:]), note)
+    return Grid(f"costs-{machine}", f"What changed most on {machine}", columns, rows, frozenset(columns[4:]), note)
 
 
 # ---------------------------------------------------------------- asv's files

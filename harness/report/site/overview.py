@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from harness.report.paper import ITEMS, regenerate
@@ -109,11 +110,13 @@ def _section(made: Made, out: Path) -> Section:
     if made.state == PARTIAL and made.progress is not None:
         texts.append(f"{made.progress.sentence()} To go on: {made.command}")
     pictures, grids = [], []
+    several = sum(one.table is not None for one in made.pictures) > 1
     for one in made.pictures:
         files = [out / "paper" / name for name in one.files]
         if files[0].suffix == ".png":
             alt = f"{made.item.title}, campaign {one.campaign}. The CSV file has its points."
             pictures.append(picture(files[0], "paper", alt=alt, caption=one.caption, files=files))
         if one.table is not None:
-            grids.append(grid(one.stem, one.table))
+            title = f"{one.table.title}, campaign {one.campaign}" if several else one.table.title
+            grids.append(grid(one.stem, replace(one.table, title=title)))
     return Section(made.item.title, texts, pictures=pictures, grids=grids)

@@ -84,8 +84,10 @@ def _section(file: Path, out: Path) -> Section:
     compared = [row for row in rows if _faster(row)] if isinstance(rows, list) else []
     texts = [text for text in (told.lead, _measured_on(found)) if text]
     if not compared:
-        return Section(told.title, texts, grids=list(_plain_grids(file.stem, found)))
-    return Section(told.title, texts, charts=_chart(told.title, compared), grids=[_comparison(file.stem, compared)])
+        return Section(told.title, texts, grids=list(_plain_grids(file.stem, told.title, found)))
+    return Section(
+        told.title, texts, charts=_chart(told.title, compared), grids=[_comparison(file.stem, told.title, compared)]
+    )
 
 
 def _dispatch(name: str, told: _Told, found: Mapping[str, Any], out: Path) -> Section:
@@ -150,7 +152,7 @@ def _chart(title: str, rows: Sequence[Mapping[str, Any]]) -> list[Any]:
     return [chart_block(charts.factors(bars, "times faster than the peer"), label, caption)]
 
 
-def _comparison(name: str, rows: Sequence[Mapping[str, Any]]) -> Grid:
+def _comparison(name: str, about: str, rows: Sequence[Mapping[str, Any]]) -> Grid:
     names = _differing(rows)
     contenders = list(dict.fromkeys(who for row in rows for who in _medians(row)))
     peers = list(dict.fromkeys(peer for row in rows for peer in _faster(row)))
@@ -169,7 +171,7 @@ def _comparison(name: str, rows: Sequence[Mapping[str, Any]]) -> Grid:
     ]
     same = ", ".join(f"{key} {value(one)}" for key, one in _facts(rows[0]).items() if key not in names)
     note = f"Medians. In every row: {same}." if same else "Medians."
-    title = "Medians of each, and how many times faster ours is"
+    title = f"{about}: medians of each, and how many times faster ours is"
     return Grid(f"peers-{name}", title, columns, cells, frozenset(columns[len(names) :]), note)
 
 
@@ -224,7 +226,7 @@ def _words(row: Mapping[str, Any], names: Sequence[str]) -> str:
 # ---------------------------------------------------------------- everything else
 
 
-def _plain_grids(name: str, found: Any) -> Iterable[Grid]:
+def _plain_grids(name: str, about: str, found: Any) -> Iterable[Grid]:
     tables = dict(_tables(found))
     if "summary" in tables:
         tables = {key: rows for key, rows in tables.items() if len(rows) <= _ROWS}
@@ -234,7 +236,7 @@ def _plain_grids(name: str, found: Any) -> Iterable[Grid]:
         if columns:
             cells = [[_any_cell(row.get(column)) for column in columns] for row in flat[:_ROWS]]
             note = f"The first {_ROWS} of {len(flat)} rows." if len(flat) > _ROWS else ""
-            yield Grid(f"{name}-{key}", key.replace("_", " "), columns, cells, note=note)
+            yield Grid(f"{name}-{key}", f"{about}: {key.replace('_', ' ')}", columns, cells, note=note)
 
 
 def _tables(found: Any) -> Iterable[tuple[str, list[dict[str, Any]]]]:
@@ -245,7 +247,7 @@ def _tables(found: Any) -> Iterable[tuple[str, list[dict[str, Any]]]]:
             yield name, one
         if isinstance(one, dict) and name not in _SILENT and one:
             inner = all(isinstance(row, dict) for row in one.values())
-            yield name, [{"": key, **row} for key, row in one.items()] if inner else [one]
+            yield name, [{"what": key, **row} for key, row in one.items()] if inner else [one]
 
 
 def _flat(row: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

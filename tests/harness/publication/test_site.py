@@ -77,6 +77,7 @@ def test_pages_can_be_read_without_seeing_them(pages: Pages) -> None:
         assert page.headings.count("h1") == 1, name
         assert all(alt and len(alt) > 20 for alt in page.alts), name
         assert all(page.labels), name
+        assert len(page.labels) == len(set(page.labels)), name
         assert len(page.ids) == len(set(page.ids)), name
         assert all(cell.get("scope") for cell in page.header_cells), name
 
