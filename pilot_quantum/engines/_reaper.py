@@ -48,10 +48,11 @@ def main() -> None:
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.kill(-group, signal.SIGKILL)
     until = time.monotonic() + DYING_S
-    for directory in directories:  # again, where somebody who was dying put a last file there
-        while os.path.lexists(directory) and time.monotonic() < until:
-            shutil.rmtree(directory, ignore_errors=True)
+    for directory in directories:
+        shutil.rmtree(directory, ignore_errors=True)
+        while os.path.lexists(directory) and time.monotonic() < until:  # somebody who was dying put a last file there
             time.sleep(0.01)
+            shutil.rmtree(directory, ignore_errors=True)
 
 
 if __name__ == "__main__":
